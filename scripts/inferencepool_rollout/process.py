@@ -1,0 +1,80 @@
+"""Running other programs so that a failure is one line and the whole output is kept."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from inferencepool_rollout import cache
+from inferencepool_rollout.failure import Failure
+
+
+def run(
+    command: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: str | None = None,
+    timeout: float | None = None,
+    remedy: str = "",
+) -> str:
+    """Run `command` to its end and return its standard output.
+
+    `env` is laid over this process's environment. Raises Failure with the last line that the command wrote,
+    the name of the log file that holds all of it, and `remedy`; also after `timeout` seconds.
+    """
+    words = [str(word) for word in command]
+    try:
+        done = subprocess.run(
+            words,
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise Failure(f"{words[0]} is not there; {remedy or 'install it'}") from None
+    except subprocess.TimeoutExpired:
+        raise Failure(f"{' '.join(words[:4])} had not ended after {timeout:.0f} s; {remedy}") from None
+    if done.returncode == 0:
+        return done.stdout
+    log = cache.folder("logs") / f"{Path(words[0]).name}-{os.getpid()}.log"
+    log.write_text(f"$ {' '.join(words)}\n{done.stdout}\n{done.stderr}\n")
+    lines = [line for line in (done.stderr + "\n" + done.stdout).splitlines() if line.strip()]
+    cause = _telling(lines)
+    raise Failure(
+        f"{Path(words[0]).name} {' '.join(words[1:3])} failed: {cause}"
+        + (f"; {remedy}" if remedy else "")
+        + f" (all of it: {log})"
+    )
+
+
+def succeeds(command: Sequence[str | Path], *, env: Mapping[str, str] | None = None, timeout: float = 60) -> bool:
+    """Tell whether `command` exits 0 within `timeout` seconds; its output is dropped."""
+    try:
+        done = subprocess.run(
+            [str(word) for word in command],
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=timeout,
+            check=False,
+        )
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def _telling(lines: Sequence[str]) -> str:
+    """The line that most likely names the cause: the first that says error, else the last."""
+    for line in lines:
+        if line.lower().lstrip().startswith(("error", "fatal", "e:")):
+            return line.strip()
+    return lines[-1].strip() if lines else "it wrote nothing"

@@ -1,0 +1,81 @@
+"""Rendering the charts of this checkout with a real helm, for tests."""
+
+from __future__ import annotations
+
+import functools
+import json
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from inferencepool_rollout.tools import tool
+
+ROOT = Path(__file__).parents[1]
+CHARTS = ROOT / "charts"
+VALUES = ROOT / "values"
+
+Manifest = dict[str, Any]
+
+
+class RenderError(Exception):
+    """helm refused to render; the message is helm's own."""
+
+
+def render(
+    chart: str,
+    release: str,
+    values: Mapping[str, Any] | None = None,
+    *,
+    files: Sequence[Path] = (),
+    arguments: Sequence[str] = (),
+    namespace: str = "default",
+    helm: str = "helm4",
+) -> list[Manifest]:
+    """Render `charts/<chart>` as helm would install it and return its objects, in helm's order.
+
+    `files` are passed as `-f`, in order, before `values`; `arguments` are further helm flags
+    (`--set weights.new=10`, `--api-versions ...`). Raises RenderError with helm's message when it refuses.
+    """
+    text = _template(
+        helm,
+        chart,
+        release,
+        namespace,
+        json.dumps(values or {}),
+        tuple(str(path) for path in files),
+        tuple(arguments),
+    )
+    return [manifest for manifest in yaml.safe_load_all(text) if manifest]
+
+
+def only(manifests: Sequence[Manifest], kind: str, name: str | None = None) -> Manifest:
+    """Return the one manifest of that kind (and name); a test with none or several fails here."""
+    found = [m for m in manifests if m["kind"] == kind and name in (None, m["metadata"]["name"])]
+    assert len(found) == 1, f"{len(found)} of kind {kind}, name {name}"
+    return found[0]
+
+
+@functools.cache
+def _template(
+    helm: str,
+    chart: str,
+    release: str,
+    namespace: str,
+    values: str,
+    files: tuple[str, ...],
+    arguments: tuple[str, ...],
+) -> str:
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as values_file:
+        values_file.write(values)
+        values_file.flush()
+        command = [str(tool(helm)), "template", release, str(CHARTS / chart), "--namespace", namespace]
+        for path in (*files, values_file.name):
+            command += ["--values", path]
+        done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RenderError(done.stderr.strip())
+    return done.stdout
