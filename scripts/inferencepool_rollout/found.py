@@ -24,7 +24,12 @@ def accepted_on_path(wanted: Tool) -> Path | None:
         return None
     try:
         answer = subprocess.run(
-            [found, *wanted.version], capture_output=True, text=True, timeout=20, check=False, stdin=subprocess.DEVNULL
+            [found, *wanted.version],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+            stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
@@ -47,7 +52,17 @@ def wheel(requirement: str) -> Path:
         if scratch:
             with step(f"fetching {requirement} from PyPI", "under a minute"):
                 run(
-                    [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", scratch, requirement],
+                    [
+                        sys.executable,
+                        "-m",
+                        "pip",
+                        "install",
+                        "--quiet",
+                        "--no-deps",
+                        "--target",
+                        scratch,
+                        requirement,
+                    ],
                     remedy="check that PyPI is reached, then start again",
                 )
     return target

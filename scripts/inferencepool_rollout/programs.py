@@ -23,8 +23,8 @@ def compiled(names: Iterable[str]) -> dict[str, Path]:
     The programs of one build are compiled in one call of the compiler, which shares their common packages.
     Raises Failure with the compiler's cause.
     """
-    paths = {name: _path(name) for name in names}
-    missing = [name for name, path in paths.items() if not path.exists()]
+    paths = {name: path(name) for name in names}
+    missing = [name for name in paths if not paths[name].exists()]
     while missing:
         wave = _one_call(missing)
         _compile(wave, paths)
@@ -35,14 +35,19 @@ def compiled(names: Iterable[str]) -> dict[str, Path]:
 def module_folder(name: str) -> Path:
     """Return the read-only folder of the files of a module that versions.toml names, downloading it once."""
     module = versions().modules[name]
-    path = module.module.split("@")[0]
+    module_path = module.module.split("@")[0]
     listed = run(
-        [_go(), "list", "-m", "-f", "{{.Dir}}", path], cwd=BUILDS / module.build, env=environment()
+        [_go(), "list", "-m", "-f", "{{.Dir}}", module_path], cwd=BUILDS / module.build, env=environment()
     ).strip()
     if listed:
         return Path(listed)
-    with step(f"downloading the module {path}", "seconds"):
-        run([_go(), "mod", "download", path], cwd=BUILDS / module.build, env=environment(), remedy=REGISTRY)
+    with step(f"downloading the module {module_path}", "seconds"):
+        run(
+            [_go(), "mod", "download", module_path],
+            cwd=BUILDS / module.build,
+            env=environment(),
+            remedy=REGISTRY,
+        )
     return module_folder(name)
 
 
@@ -53,11 +58,15 @@ def patched_source(name: str, *patches: Path) -> Path:
     with cache.made(target) as scratch:
         if scratch:
             shutil.copytree(original, scratch, copy_function=_copy_writable)
-            for path in (scratch, *scratch.rglob("*")):
-                if path.is_dir():
-                    path.chmod(0o755)
+            for folder in (scratch, *scratch.rglob("*")):
+                if folder.is_dir():
+                    folder.chmod(0o755)
             for patch in patches:
-                run(["git", "apply", patch.resolve()], cwd=scratch, env={"GIT_CEILING_DIRECTORIES": str(scratch.parent)})
+                run(
+                    ["git", "apply", patch.resolve()],
+                    cwd=scratch,
+                    env={"GIT_CEILING_DIRECTORIES": str(scratch.parent)},
+                )
     return target
 
 
@@ -76,13 +85,11 @@ def environment() -> Mapping[str, str]:
 REGISTRY = "check that the Go module proxy (go env GOPROXY) is reached, then start again: what is done is kept"
 
 
-def _path(name: str) -> Path:
-    """Where the program stands once compiled: a folder named after everything that goes into it."""
+def path(name: str) -> Path:
+    """Where a program stands once it is compiled: a folder named after everything that goes into it."""
     program = versions().programs[name]
-    pins = [path for path in sorted((BUILDS / program.build).iterdir()) if path.suffix in (".mod", ".sum", ".go")]
-    key = cache.fingerprint(
-        program.package, platform.machine(), *_linker_variables(program), *pins, *patches(program)
-    )
+    pins = [file for file in sorted((BUILDS / program.build).iterdir()) if file.suffix in (".mod", ".sum", ".go")]
+    key = cache.fingerprint(program.package, platform.machine(), *_linker_variables(program), *pins, *patches(program))
     return cache.folder("programs") / f"{name}-{key}" / name
 
 

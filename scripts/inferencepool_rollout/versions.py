@@ -41,17 +41,26 @@ class Module:
 
 @dataclass(frozen=True)
 class Image:
-    """A container image: its published name and what the fall-back puts into it.
+    """A container image: its published name, and what the fall-back puts into the context of its Dockerfile.
 
-    `programs` are copied to the root of the build context, `files` are `module:path` pairs of Go modules'
-    files, `base` is the key of the image it builds on.
+    `programs` are names of programs, `files` are `module:path` of Go modules' files, `wheels` maps a pinned
+    wheel to the path inside it; `base` is the name of a root file system, or empty.
     """
 
     name: str
+    dockerfile: str
     programs: Sequence[str] = ()
     files: Sequence[str] = ()
+    wheels: Mapping[str, str] = field(default_factory=dict)
     base: str = ""
-    published: bool = True
+
+
+@dataclass(frozen=True)
+class Root:
+    """A Debian root file system that debootstrap makes of a suite's packages."""
+
+    suite: str
+    packages: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -65,7 +74,10 @@ class Versions:
     tools: Mapping[str, Tool]
     programs: Mapping[str, Program]
     modules: Mapping[str, Module]
-    linker_variables: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    linker_variables: Mapping[str, Sequence[str]]
+    images: Mapping[str, Image]
+    node_images: Mapping[str, Image]
+    roots: Mapping[str, Root]
 
 
 @functools.cache
@@ -81,4 +93,7 @@ def versions() -> Versions:
         programs={name: Program(**entry) for name, entry in data["programs"].items()},
         modules={name: Module(**entry) for name, entry in data["modules"].items()},
         linker_variables=data["linker-variables"],
+        images={name: Image(**entry) for name, entry in data["images"].items()},
+        node_images={name: Image(**entry) for name, entry in data["node-images"].items()},
+        roots={name: Root(**entry) for name, entry in data["roots"].items()},
     )

@@ -1,0 +1,152 @@
+"""Making and removing the kind cluster; what the harness did not make it does not touch."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from inferencepool_rollout import cache
+from inferencepool_rollout.engine import Engine
+from inferencepool_rollout.failure import Failure
+from inferencepool_rollout.images import build
+from inferencepool_rollout.process import run
+from inferencepool_rollout.progress import step
+from inferencepool_rollout.tools import tool
+from inferencepool_rollout.versions import versions
+
+GATEWAY_NODE_PORT = 30080
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A kind cluster of ours: its engine, its name, and the port of 127.0.0.1 that reaches the Gateway."""
+
+    engine: Engine
+    name: str
+    port: int
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The kubeconfig file of this cluster alone; the user's own is left untouched."""
+        return _state_folder(self.name) / "kubeconfig"
+
+    @property
+    def gateway_url(self) -> str:
+        """Where the Gateway answers from the host."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def kubectl(self, *arguments: str | Path, stdin: str | None = None, timeout: float | None = 300) -> str:
+        """Run kubectl against this cluster and return what it prints; raises Failure with its cause."""
+        return run([tool("kubectl"), "--kubeconfig", self.kubeconfig, *arguments], stdin=stdin, timeout=timeout)
+
+    def helm(self, *arguments: str | Path, version: str = "helm4", timeout: float | None = 300) -> str:
+        """Run helm (`version` is "helm4" or "helm3") against this cluster; raises Failure with its cause."""
+        return run([tool(version), "--kubeconfig", self.kubeconfig, *arguments], timeout=timeout)
+
+    def load(self, *images: str) -> None:
+        """Load images, by their keys in versions.toml, from the engine into the node."""
+        names = [versions().images[key].name for key in images]
+        with step(f"loading {', '.join(images)} into the node", "10 s"):
+            self._kind("load", "docker-image", "--name", self.name, *names)
+
+    def _kind(self, *arguments: str | Path, stdin: str | None = None) -> str:
+        return run([tool("kind"), *arguments], env=self.engine.environment, stdin=stdin, timeout=600)
+
+
+def up(engine: Engine, name: str, port: int) -> Cluster:
+    """Return the cluster of that name, making it unless it runs already.
+
+    Raises Failure when a cluster of that name is not ours, or when the port is taken.
+    """
+    cluster = Cluster(engine, name, port)
+    state = _state(name)
+    container = _container(engine, name)
+    if container and state.get("container") == container and state["port"] == port and _running(engine, container):
+        return cluster
+    if container and not state:
+        raise Failure(
+            f"a kind cluster named {name} is there that this harness did not make; remove it with "
+            f"`kind delete cluster --name {name}`, or choose another name with --name"
+        )
+    if container:
+        down(engine, name)
+    _require_free(port)
+    _write_state(name, {"port": port})
+    with step(f"making the kind cluster {name}", "30 s"):
+        cluster._kind(
+            "create", "cluster", "--name", name, "--config", "-", "--kubeconfig", cluster.kubeconfig, "--wait", "180s",
+            stdin=yaml.safe_dump(_config(engine, port)),
+        )  # fmt: skip
+    _write_state(name, {"port": port, "container": _container(engine, name)})
+    return cluster
+
+
+def down(engine: Engine, name: str) -> bool:
+    """Remove the cluster of that name if the harness made it; return whether there was one."""
+    if not _state(name):
+        return False
+    Cluster(engine, name, 0)._kind("delete", "cluster", "--name", name)
+    shutil.rmtree(_state_folder(name))
+    return True
+
+
+def _config(engine: Engine, port: int) -> dict[str, object]:
+    """kind's configuration (kind.x-k8s.io/v1alpha4): the published node's, or what the one built here needs."""
+    node: dict[str, object] = {
+        "role": "control-plane",
+        "image": versions().images["node"].name,
+        "extraPortMappings": [
+            {"containerPort": GATEWAY_NODE_PORT, "hostPort": port, "listenAddress": "127.0.0.1", "protocol": "TCP"}
+        ],
+    }
+    config: dict[str, object] = {"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "nodes": [node]}
+    if build.inputs_label(engine, versions().images["node"].name):
+        config["networking"] = {"disableDefaultCNI": True, "podSubnet": "10.244.0.0/16"}
+    if engine.runc:
+        config["featureGates"] = {"KubeletInUserNamespace": True}
+    if engine.cgroup_v1:
+        config["kubeadmConfigPatches"] = ["kind: KubeletConfiguration\nfailCgroupV1: false\n"]
+    return config
+
+
+def _container(engine: Engine, name: str) -> str:
+    """The id of the control plane's container, or "" where there is no such cluster."""
+    label = f"label=io.x-k8s.kind.cluster={name}"
+    return engine.docker("ps", "--all", "--quiet", "--no-trunc", "--filter", label).strip()
+
+
+def _running(engine: Engine, container: str) -> bool:
+    return engine.docker("inspect", "--format", "{{.State.Running}}", container).strip() == "true"
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise Failure(f"port {port} of 127.0.0.1 is taken ({error.strerror}); choose another with --port") from None
+
+
+def _state_folder(name: str) -> Path:
+    return cache.root() / "clusters" / name
+
+
+def _state(name: str) -> dict[str, object]:
+    """What the harness wrote before (port) and after (container) it made the cluster; empty if it did not."""
+    try:
+        state: dict[str, object] = json.loads((_state_folder(name) / "state.json").read_text())
+    except FileNotFoundError:
+        return {}
+    return state
+
+
+def _write_state(name: str, state: dict[str, object]) -> None:
+    folder = cache.folder("clusters", name)
+    (folder / "state.json.new").write_text(json.dumps(state))
+    (folder / "state.json.new").rename(folder / "state.json")
