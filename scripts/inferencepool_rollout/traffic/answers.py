@@ -83,7 +83,7 @@ class Answers:
     @property
     def good(self) -> npt.NDArray[np.bool_]:
         """Where the answer was whole, a completion, and 200."""
-        return self.cause == ""
+        return np.asarray(self.cause == "")
 
     @property
     def lost(self) -> int:

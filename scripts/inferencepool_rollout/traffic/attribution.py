@@ -43,7 +43,8 @@ def picks(api: CoreV1Api, namespace: str, pool: str) -> int:
     """
     selector = f"app.kubernetes.io/instance={pool},app.kubernetes.io/component=epp"
     try:
-        epps = [pod.metadata.name for pod in api.list_namespaced_pod(namespace, label_selector=selector).items]
+        pods = api.list_namespaced_pod(namespace, label_selector=selector).items
+        epps = [pod.metadata.name for pod in pods if pod.metadata and pod.metadata.name]
         if not epps:
             raise Failure(f"no EPP pod in namespace {namespace} with labels {selector}; is {pool} installed there?")
         return sum(

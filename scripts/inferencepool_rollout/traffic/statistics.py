@@ -17,6 +17,7 @@ from scipy.stats import beta, binom
 
 Floats = npt.NDArray[np.float64]
 
+_REQUESTS = 2**18  # end of the search for a sample size
 _CELLS = 2_000_000  # largest table that the multinomial test goes through
 _NEGLIGIBLE = 1e-12  # probability that it may leave out, and then adds to p
 _TIE = 1e-9  # outcomes whose log-probabilities differ by less count as equally likely
@@ -27,7 +28,8 @@ def shares(weights: Sequence[float]) -> Floats:
     parts = np.asarray(weights, np.float64)
     if parts.ndim != 1 or not np.all(np.isfinite(parts)) or np.any(parts < 0) or not parts.sum() > 0:
         raise ValueError(f"weights must be numbers >= 0 with one above 0, got {list(weights)}")
-    return parts / parts.sum()
+    fractions: Floats = parts / parts.sum()
+    return fractions
 
 
 def binomial_p(count: int, requests: int, asked: float) -> float:
@@ -59,18 +61,19 @@ def sample_size(asked: float, detect: float, alpha: float, power: float) -> int:
     """Return the fewest requests from which on the binomial test at level alpha has at least `power`.
 
     Exact power is a saw-tooth in the number of requests; the answer is where it stays above, not where it first
-    gets there. Raises ValueError if `asked` equals `detect` or a number is no probability.
+    gets there. Raises ValueError beyond 131,072, if `asked` equals `detect`, or if a number is no probability.
     """
     if not (0 <= asked <= 1 and 0 <= detect <= 1 and 0 < alpha < 1 and 0 < power < 1) or asked == detect:
         raise ValueError(f"no sample size for asked={asked}, detect={detect}, alpha={alpha}, power={power}")
     end = 64
-    while True:
+    while end <= _REQUESTS:
         reached = _power(asked, detect, alpha, np.arange(1, end + 1)) >= power
         missed = np.flatnonzero(~reached)
         last = int(missed[-1]) + 1 if missed.size else 0
         if 2 * last <= end:  # beyond twice the last miss the saw's teeth are far too small to miss again
             return last + 1
         end *= 2
+    raise ValueError(f"telling {detect} from {asked} takes more than {_REQUESTS // 2:,} requests")
 
 
 def _power(asked: float, detect: float, alpha: float, requests: npt.NDArray[Any]) -> Floats:
@@ -79,8 +82,7 @@ def _power(asked: float, detect: float, alpha: float, requests: npt.NDArray[Any]
     low = binom.ppf(alpha / 2, requests, asked)
     low = np.where(binom.cdf(low, requests, asked) <= alpha / 2, low + 1, low)
     high = binom.isf(alpha / 2, requests, asked)
-    refused: Floats = binom.cdf(low - 1, requests, detect) + binom.sf(high, requests, detect)
-    return refused
+    return np.asarray(binom.cdf(low - 1, requests, detect) + binom.sf(high, requests, detect), np.float64)
 
 
 def multinomial_p(counts: Sequence[int], weights: Sequence[float]) -> float:
