@@ -20,6 +20,7 @@ from inferencepool_rollout.progress import step
 RUN = Path("/run/inferencepool-rollout")
 SOCKET = RUN / "docker.sock"
 PID = RUN / "docker.pid"
+OWN = f"unix://{SOCKET}"
 SYS_RESOURCE_BIT = 24
 
 
@@ -54,16 +55,22 @@ def engine() -> Engine:
 
     Raises Failure when docker is there but closed to this user, or absent and not ours to install.
     """
-    own = f"unix://{SOCKET}"
-    if _answers(own):
-        return _described(own)
-    if _answers(""):
-        return _described("")
+    there = answering()
+    if there:
+        return there
     if sys.platform != "linux" or os.geteuid() != 0:
         raise Failure(_why_closed())
     debian.installed("dockerd", "docker.io")
     _start()
-    return _described(own)
+    return _described(OWN)
+
+
+def answering() -> Engine | None:
+    """Return the engine that answers now, our own before the user's, or None."""
+    for host in (OWN, ""):
+        if _answers(host):
+            return _described(host)
+    return None
 
 
 def stop() -> bool:
@@ -107,7 +114,7 @@ def _start() -> None:
     with step("starting dockerd", "5 s"), _log().open("ab") as log:
         daemon = subprocess.Popen(
             [
-                debian.sbin("dockerd"), "--host", f"unix://{SOCKET}", "--pidfile", PID, "--exec-root", RUN / "exec",
+                debian.sbin("dockerd"), "--host", OWN, "--pidfile", PID, "--exec-root", RUN / "exec",
                 "--data-root", cache.folder("docker"), *runtime,
             ],
             stdin=subprocess.DEVNULL,
@@ -116,7 +123,7 @@ def _start() -> None:
             start_new_session=True,
         )  # fmt: skip
         for _ in range(300):
-            if _answers(f"unix://{SOCKET}"):
+            if _answers(OWN):
                 return
             if daemon.poll() is not None:
                 break

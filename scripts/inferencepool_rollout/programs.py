@@ -90,7 +90,7 @@ def path(name: str) -> Path:
     program = versions().programs[name]
     pins = [file for file in sorted((BUILDS / program.build).iterdir()) if file.suffix in (".mod", ".sum", ".go")]
     key = cache.fingerprint(program.package, platform.machine(), *_linker_variables(program), *pins, *patches(program))
-    return cache.folder("programs") / f"{name}-{key}" / name
+    return cache.folder("programs") / f"{name}-{key}" / _binary(program)
 
 
 def patches(program: Program) -> list[Path]:

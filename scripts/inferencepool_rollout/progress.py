@@ -13,13 +13,13 @@ from contextlib import contextmanager
 def step(what: str, usually: str = "") -> Iterator[None]:
     """Say on stderr that `what` begins and `usually` takes so long, say so again each minute, and when it ended."""
     hint = f" (usually {usually})" if usually else ""
-    _say(f"{what}{hint} ...")
+    say(f"{what}{hint} ...")
     started = time.monotonic()
     ended = threading.Event()
 
     def remind() -> None:
         while not ended.wait(60):
-            _say(f"{what}: still at it after {time.monotonic() - started:.0f} s{hint}")
+            say(f"{what}: still at it after {time.monotonic() - started:.0f} s{hint}")
 
     reminder = threading.Thread(target=remind, daemon=True)
     reminder.start()
@@ -27,8 +27,9 @@ def step(what: str, usually: str = "") -> Iterator[None]:
         yield
     finally:
         ended.set()
-    _say(f"{what}: {time.monotonic() - started:.1f} s")
+    say(f"{what}: {time.monotonic() - started:.1f} s")
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Print one progress line on stderr, with the time of day."""
     print(f"{time.strftime('%H:%M:%S')}  {text}", file=sys.stderr, flush=True)

@@ -53,6 +53,7 @@ class Image:
     files: Sequence[str] = ()
     wheels: Mapping[str, str] = field(default_factory=dict)
     base: str = ""
+    published: bool = True
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from kubernetes.client import CoreV1Api
+from kubernetes.config import new_client_from_config
 
 from inferencepool_rollout import cache
 from inferencepool_rollout.engine import Engine
@@ -40,6 +42,10 @@ class Cluster:
         """Where the Gateway answers from the host."""
         return f"http://127.0.0.1:{self.port}"
 
+    def core(self) -> CoreV1Api:
+        """Return the core API of this cluster."""
+        return CoreV1Api(new_client_from_config(str(self.kubeconfig)))  # type: ignore[no-untyped-call]
+
     def kubectl(self, *arguments: str | Path, stdin: str | None = None, timeout: float | None = 300) -> str:
         """Run kubectl against this cluster and return what it prints; raises Failure with its cause."""
         return run([tool("kubectl"), "--kubeconfig", self.kubeconfig, *arguments], stdin=stdin, timeout=timeout)
@@ -58,26 +64,27 @@ class Cluster:
         return run([tool("kind"), *arguments], env=self.engine.environment, stdin=stdin, timeout=600)
 
 
-def up(engine: Engine, name: str, port: int) -> Cluster:
-    """Return the cluster of that name, making it unless it runs already.
-
-    Raises Failure when a cluster of that name is not ours, or when the port is taken.
-    """
-    cluster = Cluster(engine, name, port)
-    state = _state(name)
+def require_ours(engine: Engine, name: str, port: int) -> None:
+    """Raise Failure when a cluster of that name is not ours, or when the port for a new one is taken."""
     container = _container(engine, name)
-    if container and state.get("container") == container and state["port"] == port and _running(engine, container):
-        return cluster
-    if container and not state:
+    if container and not _state(name):
         raise Failure(
             f"a kind cluster named {name} is there that this harness did not make; remove it with "
             f"`kind delete cluster --name {name}`, or choose another name with --name"
         )
-    if container:
+    if not _serves(engine, name, port):
         down(engine, name)
-    _require_free(port)
+        _require_free(port)
+
+
+def up(engine: Engine, name: str, port: int) -> Cluster:
+    """Return the cluster of that name, making it unless it runs already; raises Failure as require_ours does."""
+    cluster = Cluster(engine, name, port)
+    require_ours(engine, name, port)
+    if _serves(engine, name, port):
+        return cluster
     _write_state(name, {"port": port})
-    with step(f"making the kind cluster {name}", "30 s"):
+    with step(f"making the kind cluster {name}", "20 s"):
         cluster._kind(
             "create", "cluster", "--name", name, "--config", "-", "--kubeconfig", cluster.kubeconfig, "--wait", "180s",
             stdin=yaml.safe_dump(_config(engine, port)),
@@ -93,6 +100,11 @@ def down(engine: Engine, name: str) -> bool:
     Cluster(engine, name, 0)._kind("delete", "cluster", "--name", name)
     shutil.rmtree(_state_folder(name))
     return True
+
+
+def ours() -> list[str]:
+    """Names of the clusters that the harness made and that were not removed yet."""
+    return sorted(path.parent.name for path in (cache.root() / "clusters").glob("*/state.json"))
 
 
 def _config(engine: Engine, port: int) -> dict[str, object]:
@@ -120,8 +132,14 @@ def _container(engine: Engine, name: str) -> str:
     return engine.docker("ps", "--all", "--quiet", "--no-trunc", "--filter", label).strip()
 
 
-def _running(engine: Engine, container: str) -> bool:
-    return engine.docker("inspect", "--format", "{{.State.Running}}", container).strip() == "true"
+def _serves(engine: Engine, name: str, port: int) -> bool:
+    """Whether the cluster that the harness recorded runs, on that port."""
+    state, container = _state(name), _container(engine, name)
+    return (
+        container != ""
+        and (state.get("container"), state.get("port")) == (container, port)
+        and engine.docker("inspect", "--format", "{{.State.Running}}", container).strip() == "true"
+    )
 
 
 def _require_free(port: int) -> None:

@@ -46,8 +46,6 @@ def image(engine: Engine, key: str, *, name: str = "", arguments: tuple[str, ...
     Raises Failure on a machine whose kind can't build it, and with docker's cause.
     """
     wanted = _image(key)
-    if sys.platform != "linux" or platform.machine() != "x86_64":
-        raise Failure(f"images are built on x86_64 Linux only, this is {sys.platform} {platform.machine()}")
     base = ("--build-arg", f"BASE={root_image(engine, wanted.base)}") if wanted.base else ()
     programs = compiled(wanted.programs)
     with (
@@ -67,6 +65,12 @@ def image(engine: Engine, key: str, *, name: str = "", arguments: tuple[str, ...
             "build", "--quiet", "--tag", name or wanted.name, "--label", f"{LABEL}={inputs(engine, key)}",
             *base, *(word for argument in arguments for word in ("--build-arg", argument)), context,
         )  # fmt: skip
+
+
+def require_linux() -> None:
+    """Raise Failure on a machine that the fall-back can't build images for."""
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        raise Failure(f"images are built on x86_64 Linux only, this is {sys.platform} {platform.machine()}")
 
 
 def root_image(engine: Engine, root: str) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
+from inferencepool_rollout import debian
 from inferencepool_rollout.engine import Engine
 from inferencepool_rollout.failure import Failure
+from inferencepool_rollout.found import wheel
 from inferencepool_rollout.images import build, node
-from inferencepool_rollout.progress import step
+from inferencepool_rollout.programs import compiled
+from inferencepool_rollout.progress import say, step
 from inferencepool_rollout.versions import versions
 
 PULL_SECONDS = 900
@@ -19,24 +23,46 @@ def ensure(engine: Engine, keys: Iterable[str]) -> None:
     An image that stands there as pulled, or as built from today's inputs, is left as it is. Raises Failure when
     an image can be neither pulled nor built, with both causes.
     """
-    for key in keys:
-        name = versions().images[key].name
-        label = build.inputs_label(engine, name)
-        if label == "" or (label is not None and label == build.inputs(engine, key)):
-            continue
-        refused = _pull_refused(engine, name)
-        if refused:
-            try:
-                node.build(engine) if key == "node" else build.image(engine, key)
-            except Failure as failure:
-                raise Failure(f"{name} can't be pulled ({refused}), nor built here: {failure}") from failure
-
-
-def _pull_refused(engine: Engine, name: str) -> str:
-    """Pull the image; return "" when that worked, else the registry's or the network's cause."""
+    refused = {key: cause for key in keys if not _stands(engine, key) and (cause := _pull_refused(engine, key))}
+    if not refused:
+        return
     try:
-        with step(f"pulling {name}", "seconds to minutes"):
-            engine.docker("pull", "--quiet", name, timeout=PULL_SECONDS)
+        _prepare(list(refused))
+        for key in refused:
+            node.build(engine) if key == "node" else build.image(engine, key)
     except Failure as failure:
+        name, cause = versions().images[next(iter(refused))].name, next(iter(refused.values()))
+        raise Failure(f"{name} can't be pulled ({cause}), and building images here failed: {failure}") from failure
+
+
+def _stands(engine: Engine, key: str) -> bool:
+    label = build.inputs_label(engine, versions().images[key].name)
+    return label == "" or (label is not None and label == build.inputs(engine, key))
+
+
+def _pull_refused(engine: Engine, key: str) -> str:
+    """Pull the image; return "" when that worked, else the registry's or the network's cause."""
+    image = versions().images[key]
+    if not image.published:
+        return "it is not published yet"
+    try:
+        with step(f"pulling {image.name}", "seconds to minutes"):
+            engine.docker("pull", "--quiet", image.name, timeout=PULL_SECONDS)
+    except Failure as failure:
+        say(f"{image.name} can't be pulled; it will be built here")
         return str(failure)
     return ""
+
+
+def _prepare(keys: Sequence[str]) -> None:
+    """Make everything that goes into the images: compile in few calls, and meanwhile make the Debian roots."""
+    build.require_linux()
+    table = versions()
+    images = [table.images[key] for key in keys] + (list(table.node_images.values()) if "node" in keys else [])
+    with ThreadPoolExecutor(1) as beside:
+        roots = sorted({image.base for image in images if image.base})
+        made = [beside.submit(debian.root_archive, table.roots[root]) for root in roots]
+        made += [beside.submit(wheel, requirement) for image in images for requirement in image.wheels]
+        compiled(program for image in images for program in image.programs)
+        for future in made:
+            future.result()

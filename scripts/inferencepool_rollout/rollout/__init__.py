@@ -1,0 +1,1 @@
+"""Moving weight between pools with helm, and seeing the gateway follow."""

@@ -1,0 +1,63 @@
+"""A load run as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from inferencepool_rollout.traffic.answers import Answers
+from inferencepool_rollout.traffic.statistics import clopper_pearson, shares
+from inferencepool_rollout.traffic.verdict import Verdict
+
+
+def print_answers(console: Console, answers: Answers) -> None:
+    """Print what came back: requests, losses by cause, rate, latency percentiles, and who answered."""
+    table = Table("requests", "lost", "requests/s", "p50 ms", "p90 ms", "p99 ms", "max ms", "first event p50 ms")
+    good = answers.good
+    ends = answers.started + answers.latency
+    took = float(ends.max() - answers.started.min()) if len(answers) else 0.0
+    marks = (np.percentile(answers.latency[good], (50, 90, 99, 100)) * 1e3).tolist() if good.any() else []
+    first = answers.ttft[good & ~np.isnan(answers.ttft)]
+    table.add_row(
+        f"{len(answers)}",
+        f"{answers.lost}",
+        f"{len(answers) / took:.1f}" if took else "-",
+        *([f"{mark:.1f}" for mark in marks] or ["-"] * 4),
+        f"{np.median(first) * 1e3:.1f}" if first.size else "-",
+    )
+    console.print(table)
+    for cause, count in answers.causes().most_common():
+        told = answers.detail[answers.cause == cause.split()[0]]
+        console.print(f"lost {count} by {cause}, for instance: {told[0]}", markup=False)
+    pods = Table("pod", "answers")
+    for pod, count in answers.by_pod().most_common():
+        pods.add_row(pod or "(not named)", str(count))
+    console.print(pods)
+
+
+def print_split(
+    console: Console,
+    asked: Mapping[str, float],
+    answered: Mapping[str, int],
+    picked: Mapping[str, int] | None,
+    verdict: Verdict,
+    alpha: float,
+) -> None:
+    """Print the split: asked and seen share of each pool with its exact interval, picks, p-values and findings."""
+    table = Table("pool", "asked", "answered", "share", f"{1 - alpha:.1%} interval", "picked by its EPP")
+    total = sum(answered.values())
+    for (pool, _), share in zip(asked.items(), shares(list(asked.values())), strict=True):
+        count = answered.get(pool, 0)
+        low, high = clopper_pearson(count, total, alpha) if total else (0.0, 1.0)
+        seen = f"{count / total:.1%}" if total else "-"
+        picks = "-" if picked is None else str(picked.get(pool, 0))
+        table.add_row(pool, f"{share:.1%}", str(count), seen, f"{low:.1%} to {high:.1%}", picks)
+    console.print(table)
+    for source, p in (("answers", verdict.answers_p), ("picks", verdict.picks_p)):
+        if p is not None:
+            console.print(f"p of the asked split by {source}: {p:.3g}")
+    for finding in verdict.findings:
+        console.print(f"FAULT {finding}", markup=False, style="bold red")
