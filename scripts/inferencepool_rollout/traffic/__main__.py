@@ -18,7 +18,7 @@ from inferencepool_rollout.traffic.verdict import judge
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; 0 if every request was answered and the split is as asked, 1 if not, 2 for bad usage."""
+    """Run the command line; 0 if every request was answered and the split is as asked, else 1."""
     options = _parser().parse_args(arguments)
     asked = _weights(options.asked)
     request = Completion(options.model, options.prompt, options.max_tokens, options.stream, options.chat)
@@ -61,6 +61,8 @@ def _weights(texts: Sequence[str]) -> dict[str, float]:
     """Read `pool=weight` texts."""
     try:
         asked = {pool: float(weight) for pool, _, weight in (text.partition("=") for text in texts)}
+        if len(asked) < len(texts):
+            raise ValueError("a pool is named twice")
         if asked:
             shares(list(asked.values()))
     except ValueError as error:

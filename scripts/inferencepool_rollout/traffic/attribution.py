@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from kubernetes.client import ApiException, CoreV1Api
 from prometheus_client.parser import text_string_to_metric_families
+from urllib3.exceptions import HTTPError
 
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.traffic.answers import Answers
@@ -53,6 +54,8 @@ def picks(api: CoreV1Api, namespace: str, pool: str) -> int:
         )
     except ApiException as error:
         raise Failure(f"the EPP metrics of {pool} could not be read: {error.status} {error.reason}") from None
+    except HTTPError as error:
+        raise Failure(f"the cluster does not answer, so no EPP metrics of {pool}: {error}") from None
 
 
 def picked(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:

@@ -30,8 +30,9 @@ def print_answers(console: Console, answers: Answers) -> None:
     )
     console.print(table)
     for cause, count in answers.causes().most_common():
-        told = answers.detail[answers.cause == cause.split()[0]]
-        console.print(f"lost {count} by {cause}, for instance: {told[0]}", markup=False)
+        console.print(f"lost {count} by {cause}", markup=False)
+    if answers.lost:
+        console.print(f"the first of them said: {answers.detail[~good][0]}", markup=False)
     pods = Table("pod", "answers")
     for pod, count in answers.by_pod().most_common():
         pods.add_row(pod or "(not named)", str(count))
