@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 from kubernetes.client import CoreV1Api
@@ -55,10 +57,18 @@ class Cluster:
         return run([tool(version), "--kubeconfig", self.kubeconfig, *arguments], timeout=timeout)
 
     def load(self, *images: str) -> None:
-        """Load images, by their keys in versions.toml, from the engine into the node."""
+        """Load images, by their keys in versions.toml, from the engine into the node, unless it has just these."""
         names = [versions().images[key].name for key in images]
+        state = _state(self.name)
+        loaded = dict(
+            zip(names, self.engine.docker("image", "inspect", "--format", "{{.Id}}", *names).split(), strict=True)
+        )
+        names = [name for name in names if state.get("loaded", {}).get(name) != loaded[name]]
+        if not names:
+            return
         with step(f"loading {', '.join(images)} into the node", "10 s"):
             self._kind("load", "docker-image", "--name", self.name, *names)
+        _write_state(self.name, {**state, "loaded": {**state.get("loaded", {}), **loaded}})
 
     def _kind(self, *arguments: str | Path, stdin: str | None = None) -> str:
         return run([tool("kind"), *arguments], env=self.engine.environment, stdin=stdin, timeout=600)
@@ -155,16 +165,16 @@ def _state_folder(name: str) -> Path:
     return cache.root() / "clusters" / name
 
 
-def _state(name: str) -> dict[str, object]:
-    """What the harness wrote before (port) and after (container) it made the cluster; empty if it did not."""
+def _state(name: str) -> dict[str, Any]:
+    """What the harness wrote before (port) and after (container, loaded) it made the cluster; empty if it did not."""
     try:
-        state: dict[str, object] = json.loads((_state_folder(name) / "state.json").read_text())
+        state: dict[str, Any] = json.loads((_state_folder(name) / "state.json").read_text())
     except FileNotFoundError:
         return {}
     return state
 
 
-def _write_state(name: str, state: dict[str, object]) -> None:
+def _write_state(name: str, state: Mapping[str, Any]) -> None:
     folder = cache.folder("clusters", name)
     (folder / "state.json.new").write_text(json.dumps(state))
     (folder / "state.json.new").rename(folder / "state.json")
