@@ -28,7 +28,7 @@ class Cause(StrEnum):
 class Answer(NamedTuple):
     """One request and what came of it; the fields are the columns of Answers."""
 
-    started: float
+    started: float  # by whatever clock; Answers.of makes it Unix time
     latency: float
     ttft: float
     status: int
@@ -63,11 +63,11 @@ class Answers:
     """What the failure said for itself (at most 200 characters); empty for good answers."""
 
     @classmethod
-    def of(cls, rows: Sequence[Answer]) -> Answers:
-        """Turn rows into columns."""
+    def of(cls, rows: Sequence[Answer], clock: float = 0) -> Answers:
+        """Turn rows into columns; `clock` is Unix time less the rows' clock, in s."""
         started, latency, ttft, status, cause, pod, chunks, detail = zip(*rows, strict=True) if rows else [()] * 8
         return cls(
-            started=np.array(started, np.float64),
+            started=np.array(started, np.float64) + clock,
             latency=np.array(latency, np.float64),
             ttft=np.array(ttft, np.float64),
             status=np.array(status, np.int16),

@@ -66,6 +66,7 @@ class Load:
         self.ended = threading.Event()
         self._stopped = threading.Event()
         self._rows: list[Answer] = []
+        self._clock = time.time() - time.perf_counter()
 
     def __len__(self) -> int:
         """Requests that have ended so far."""
@@ -73,7 +74,7 @@ class Load:
 
     def answers(self) -> Answers:
         """Return what has ended so far."""
-        return Answers.of(list(self._rows))
+        return Answers.of(list(self._rows), self._clock)
 
     def stop(self) -> None:
         """Send no further request; those in flight are awaited."""

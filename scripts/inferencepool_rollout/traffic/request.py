@@ -65,7 +65,7 @@ class Completion:
 async def exchange(session: aiohttp.ClientSession, url: URL, body: bytes, *, stream: bool, start: float) -> Answer:
     """Send one request and wait for the end of its answer.
 
-    `start`: the time.perf_counter() that latencies count from. aiohttp resends only idempotent methods on a
+    `start`: the time.perf_counter() from which the answer's times count. aiohttp resends only idempotent methods on a
     connection that it finds closed, and POST is none, so a dead connection is a recorded failure.
     """
     seen = _Seen()
@@ -83,7 +83,7 @@ async def exchange(session: aiohttp.ClientSession, url: URL, body: bytes, *, str
         seen.fail(Cause.CUT if cause is Cause.RESET and seen.status else cause, f"{type(error).__name__}: {error}")
     end = time.perf_counter()
     return Answer(
-        started=time.time() - (end - start),
+        started=start,
         latency=end - start,
         ttft=seen.first - start,
         status=seen.status,
@@ -113,7 +113,7 @@ class _Seen:
 def _read_body(body: bytes, seen: _Seen) -> None:
     """Judge a whole answer that is no stream."""
     if seen.status != 200:
-        seen.fail(Cause.STATUS, body.decode(errors="replace"))
+        seen.fail(Cause.STATUS, body.decode(errors="replace") or "nothing")
     elif not _is_completion(body):
         seen.fail(Cause.BODY, body.decode(errors="replace"))
 
