@@ -43,7 +43,8 @@
 {{- define "rollout-route.guardUnset" -}}
 {{- range rest .root.Values.backends }}
   {{- $share := int (get $.before (include "rollout-route.pool" (dict "backend" . "namespace" $.root.Release.Namespace))) }}
-  {{- if and $share (kindIs "invalid" (get $.root.Values.weights .name)) }}
+  {{- $isSet := regexMatch "^[0-9]+$" (get $.root.Values.weights .name | toString) }}
+  {{- if and $share (not $isSet) }}
     {{- fail (printf "weights.%s is not set by this revision, and the live route gives %s %d %%: --set weights.%s=%d keeps that, --set weights.%s=0 takes it away" .name .pool $share .name $share .name) }}
   {{- end }}
 {{- end }}

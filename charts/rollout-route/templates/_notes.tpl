@@ -10,13 +10,12 @@
 {{- /* The split of this revision beside that of the last one, as a table. */}}
 {{- define "rollout-route.table" -}}
 {{- $percents := include "rollout-route.percents" .root | fromJson }}
-{{- $rows := list (printf "  %-20s %-40s %8s  %s" "backend" "pool" "percent" (empty .live.asked | ternary "" (printf "revision %v" .live.asked.revision))) }}
+{{- $last := default dict .live.asked.weights }}
+{{- $heading := .live.asked.revision | empty | ternary "" (printf "in revision %v" .live.asked.revision) }}
+{{- $rows := list (printf "  %-16s %-40s %7s   %s" "backend" "pool" "percent" $heading) }}
 {{- range .root.Values.backends }}
-  {{- $before := "" }}
-  {{- with $.live.asked }}
-    {{- $before = dig $.name 0 .weights }}
-  {{- end }}
-  {{- $rows = append $rows (printf "  %-20s %-40s %8v  %v" .name (include "rollout-route.pool" (dict "backend" . "namespace" $.root.Release.Namespace)) (get $percents .name) $before) }}
+  {{- $pool := include "rollout-route.pool" (dict "backend" . "namespace" $.root.Release.Namespace) }}
+  {{- $rows = append $rows (printf "  %-16s %-40s %7v   %v" .name $pool (get $percents .name) (get $last .name)) }}
 {{- end }}
 {{- join "\n" $rows }}
 {{- end }}
@@ -40,6 +39,9 @@
 {{- if not .live.read }}
   {{- $remarks = append $remarks (printf "NOT CHECKED: %s. The live route and its pools were not looked at." (ternary "no cluster was read (offline, or the namespace is new)" "guards.enabled is false" $guards.enabled)) }}
 {{- end }}
+{{- with (include "rollout-route.changesRemark" . ) }}
+  {{- $remarks = append $remarks . }}
+{{- end }}
 {{- if not $guards.pools }}
   {{- $remarks = append $remarks "NOT CHECKED: guards.pools is false. Whether the pools are there and accepted was not looked at." }}
 {{- end }}
@@ -52,6 +54,15 @@
   {{- $remarks = append $remarks (include "rollout-route.driftRemark" .) }}
 {{- end }}
 {{- dict "remarks" $remarks | toJson }}
+{{- end }}
+
+{{- /* What this revision changes beside the weights; nothing if it is the first. */}}
+{{- define "rollout-route.changesRemark" -}}
+{{- if .live.asked.values }}
+  {{- with (include "rollout-route.changes" . | fromJson).lines }}
+    {{- printf "Changed beside the weights:\n%s" (join "\n" .) }}
+  {{- end }}
+{{- end }}
 {{- end }}
 
 {{- /* What `guards.drift: overwrite` means for this revision. */}}

@@ -6,9 +6,10 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from charts import Manifest, RenderError, only, render
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from charts import Manifest, RenderError, only, render
 
 A_B_N = [{"name": name, "pool": f"pool-{name}"} for name in ("old", "new", "b")]
 
