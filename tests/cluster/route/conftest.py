@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from route.release import Release, pool
+from cluster.route.release import Release, pool
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from route.release import Refused, Release
+from cluster.route.release import Refused, Release
 
 OVERWRITE = {"helm3": ("--force",), "helm4": ("--server-side=true", "--force-conflicts")}
 ALL_BY_HAND = ({"op": "replace", "path": "/spec/rules/0/backendRefs/1/weight", "value": 33},)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from route.release import Refused, Release, pool
+from cluster.route.release import Refused, Release, pool
 
 TRUE_CONDITIONS = {"Accepted": "True", "ResolvedRefs": "True"}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from route.release import Refused, Release, pool
+from cluster.route.release import Refused, Release, pool
 
 OWN_NAMES = {
     "backends": [{"name": "old", "pool": "llama-l4"}, {"name": "new", "pool": "llama-h100"}],
