@@ -68,7 +68,10 @@ def picked(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int
 
 def picks_in(page: str) -> int:
     """Return the picks that an EPP's metrics page (Prometheus text format) tells of; raises Failure for other pages."""
-    families = {family.name: family for family in text_string_to_metric_families(page)}
+    try:
+        families = {family.name: family for family in text_string_to_metric_families(page)}
+    except ValueError as error:
+        raise Failure(f"not the metrics of an EPP: {error}") from None
     if EPP_ALWAYS not in families and PICKS not in families:
         raise Failure(f"not the metrics of an EPP: neither {EPP_ALWAYS} nor {PICKS} is in them")
     if PICKS not in families:  # a histogram without an observation is not exported

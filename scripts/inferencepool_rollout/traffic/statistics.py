@@ -17,7 +17,7 @@ from scipy.stats import beta, binom
 
 Floats = npt.NDArray[np.float64]
 
-_REQUESTS = 2**18  # end of the search for a sample size
+_REQUESTS = 2**17  # end of the search for a sample size
 _CELLS = 2_000_000  # largest table that the multinomial test goes through
 _NEGLIGIBLE = 1e-12  # probability that it may leave out, and then adds to p
 _TIE = 1e-9  # outcomes whose log-probabilities differ by less count as equally likely
@@ -61,7 +61,7 @@ def sample_size(asked: float, detect: float, alpha: float, power: float) -> int:
     """Return the fewest requests from which on the binomial test at level alpha has at least `power`.
 
     Exact power is a saw-tooth in the number of requests; the answer is where it stays above, not where it first
-    gets there. Raises ValueError beyond 131,072, if `asked` equals `detect`, or if a number is no probability.
+    gets there. Raises ValueError beyond 65,536, if `asked` equals `detect`, or if a number is no probability.
     """
     if not (0 <= asked <= 1 and 0 <= detect <= 1 and 0 < alpha < 1 and 0 < power < 1) or asked == detect:
         raise ValueError(f"no sample size for asked={asked}, detect={detect}, alpha={alpha}, power={power}")

@@ -1,0 +1,79 @@
+"""Attribution: by the answering pod's pool, and by the EPPs' own counters."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+
+from inferencepool_rollout.failure import Failure
+from inferencepool_rollout.traffic.answers import Answer, Answers, Cause
+from inferencepool_rollout.traffic.attribution import EPP_ALWAYS, PICKS, by_pool, picked, picks_in, pools_by_prefix
+
+
+def epp_page(picks: int | None) -> str:
+    """What an EPP exports that has made so many picks; None: what another program exports."""
+    registry = CollectorRegistry()
+    Histogram("workqueue_queue_duration_seconds", "of every controller", registry=registry).observe(1)
+    if picks is not None:
+        Gauge(EPP_ALWAYS, "build", ["commit"], registry=registry).labels("abc").set(1)
+        if picks:
+            histogram = Histogram(PICKS, "picks", registry=registry)
+            for _ in range(picks):
+                histogram.observe(0.0003)
+    return generate_latest(registry).decode()
+
+
+def answers(pods: list[str]) -> Answers:
+    return Answers.of([Answer(0, 0.1, 0.0, 200 if pod else 503, _cause(pod), pod, 0, "") for pod in pods])
+
+
+def _cause(pod: str) -> Cause:
+    return Cause.NONE if pod else Cause.STATUS
+
+
+@given(picks=st.integers(0, 50))
+def test_an_epp_s_page_tells_its_picks(picks: int) -> None:
+    assert picks_in(epp_page(picks)) == picks
+
+
+@pytest.mark.parametrize("page", ["", "404 page not found\n", epp_page(None)])
+def test_a_page_of_something_else_is_refused(page: str) -> None:
+    with pytest.raises(Failure, match="not the metrics of an EPP"):
+        picks_in(page)
+
+
+def test_picks_are_the_difference_of_two_readings() -> None:
+    assert picked({"pool-old": 5, "pool-new": 0}, {"pool-old": 7, "pool-new": 1}) == {"pool-old": 2, "pool-new": 1}
+
+
+def test_a_restarted_epp_is_refused() -> None:
+    with pytest.raises(Failure, match="EPP of pool-new restarted"):
+        picked({"pool-old": 5, "pool-new": 5}, {"pool-old": 7, "pool-new": 1})
+
+
+def test_answers_are_counted_by_their_pod_s_pool_and_none_goes_missing() -> None:
+    seen = answers(["pool-old-a", "pool-old-b", "pool-new-a", "nginx-1", ""])
+    pools = {"pool-old-a": "pool-old", "pool-old-b": "pool-old", "pool-new-a": "pool-new"}
+    assert by_pool(seen, pools) == {"pool-old": 2, "pool-new": 1, "pod nginx-1": 1}
+
+
+def test_good_answers_that_name_no_pod_are_counted_apart() -> None:
+    seen = Answers.of([Answer(0, 0.1, 0.0, 200, Cause.NONE, "", 0, "")])
+    assert by_pool(seen, {}) == {"no pod": 1}
+
+
+@given(names=st.lists(st.sampled_from(["pool-old-1", "pool-new-1", "nginx-1", ""]), max_size=30))
+def test_every_good_answer_is_counted_once(names: list[str]) -> None:
+    seen = answers(names)
+    assert by_pool(seen, pools_by_prefix(names, ["pool-old"])).total() == len(seen) - seen.lost
+
+
+def test_a_pod_belongs_to_the_longest_pool_name_that_it_begins_with() -> None:
+    pods = ["pool-7d9f-x", "pool-new-7d9f-x", "pool-newer-7d9f-x", "other-1"]
+    assert pools_by_prefix(pods, ["pool", "pool-new"]) == {
+        "pool-7d9f-x": "pool",
+        "pool-new-7d9f-x": "pool-new",
+        "pool-newer-7d9f-x": "pool",
+    }
