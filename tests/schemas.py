@@ -1,0 +1,105 @@
+"""JSON schemas for kubeconform, made from what Kubernetes and the CRDs themselves publish in their Go modules."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from inferencepool_rollout import cache
+from inferencepool_rollout.programs import module_folder
+
+Schema = dict[str, Any]
+
+LOCATION = "{{ .Group }}/{{ .ResourceKind }}_{{ .ResourceAPIVersion }}.json"
+"""How kubeconform names a schema's file below the folder that `schema_folder` returns."""
+
+CRDS = (
+    ("gateway-api", "config/crd/standard"),
+    ("inference-extension", "config/crd/bases"),
+    ("istio", "manifests/charts/base/files"),
+)
+_DEFINITIONS = "#/definitions/"
+_NESTED = ("items", "additionalProperties", "allOf", "anyOf", "oneOf", "not")
+_SCALARS = {  # types that the API reads from several JSON types
+    "io.k8s.apimachinery.pkg.util.intstr.IntOrString": {"type": ["string", "integer"]},
+    "io.k8s.apimachinery.pkg.api.resource.Quantity": {"type": ["string", "number"]},
+}
+
+
+def schema_folder() -> Path:
+    """Return a folder of strict schemas of all kinds of Kubernetes and of the CRDs, made once."""
+    kubernetes = module_folder("kubernetes") / "api/openapi-spec/swagger.json"
+    crds = [file for module, folder in CRDS for file in sorted((module_folder(module) / folder).glob("*.yaml"))]
+    target = cache.folder("schemas") / cache.fingerprint(Path(__file__), str(kubernetes), *crds)
+    with cache.made(target) as scratch:
+        if scratch:
+            for (group, version, kind), schema in (*_of_kubernetes(kubernetes), *_of_crds(crds)):
+                file = scratch / group / f"{kind.lower()}_{version}.json"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(json.dumps(schema))
+    return target
+
+
+def _of_kubernetes(swagger: Path) -> Iterator[tuple[tuple[str, str, str], Schema]]:
+    definitions: dict[str, Schema] = {**json.loads(swagger.read_text())["definitions"], **_SCALARS}
+    strict = {name: _strict(schema) for name, schema in definitions.items()}
+    for name, schema in strict.items():
+        for kind in schema.get("x-kubernetes-group-version-kind", []):
+            needed = _reachable(name, strict)
+            whole = {**schema, "definitions": {other: strict[other] for other in needed}}
+            yield (kind["group"], kind["version"], kind["kind"]), whole
+
+
+def _of_crds(files: list[Path]) -> Iterator[tuple[tuple[str, str, str], Schema]]:
+    for file in files:
+        for crd in yaml.safe_load_all(file.read_text()):
+            if crd and crd.get("kind") == "CustomResourceDefinition":
+                for version in crd["spec"]["versions"]:
+                    key = (crd["spec"]["group"], version["name"], crd["spec"]["names"]["kind"])
+                    schema = _strict(version["schema"]["openAPIV3Schema"])
+                    schema["properties"] |= {name: {} for name in ("apiVersion", "kind", "metadata")}
+                    yield key, schema
+
+
+def _strict(schema: Any) -> Any:
+    """The schema with every object closed that lists its properties, and without what only the API server reads."""
+    if isinstance(schema, list):
+        return [_strict(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {key: _strict(value) if key in _NESTED else value for key, value in schema.items()}
+    if closed.pop("x-kubernetes-int-or-string", False):
+        closed.pop("anyOf", None)
+        closed["type"] = ["string", "integer"]
+    if "properties" in schema:
+        closed["properties"] = {name: _strict(value) for name, value in schema["properties"].items()}
+        if not schema.get("x-kubernetes-preserve-unknown-fields"):
+            closed.setdefault("additionalProperties", False)
+    return closed
+
+
+def _reachable(name: str, definitions: Mapping[str, Schema]) -> set[str]:
+    found: set[str] = set()
+    open_names = [name]
+    while open_names:
+        current = open_names.pop()
+        if current not in found:
+            found.add(current)
+            open_names += _references(definitions[current])
+    return found
+
+
+def _references(schema: Any) -> Iterator[str]:
+    if isinstance(schema, list):
+        for item in schema:
+            yield from _references(item)
+    elif isinstance(schema, dict):
+        for key, value in schema.items():
+            if key == "$ref" and isinstance(value, str):
+                yield value.removeprefix(_DEFINITIONS)
+            else:
+                yield from _references(value)
