@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaln
-from scipy.stats import beta, binom
+from scipy.stats import beta, binom, norm
 
 Floats = npt.NDArray[np.float64]
 
@@ -61,11 +61,12 @@ def sample_size(asked: float, detect: float, alpha: float, power: float) -> int:
     """Return the fewest requests from which on the binomial test at level alpha has at least `power`.
 
     Exact power is a saw-tooth in the number of requests; the answer is where it stays above, not where it first
-    gets there. Raises ValueError beyond 65,536, if `asked` equals `detect`, or if a number is no probability.
+    gets there. Raises ValueError beyond some 65,000, if `asked` equals `detect`, or if a number is no probability.
     """
     if not (0 <= asked <= 1 and 0 <= detect <= 1 and 0 < alpha < 1 and 0 < power < 1) or asked == detect:
         raise ValueError(f"no sample size for asked={asked}, detect={detect}, alpha={alpha}, power={power}")
-    end = 64
+    deviations = norm.isf(alpha / 2) * _deviation(asked) + norm.isf(1 - power) * _deviation(detect)
+    end = 64 + 2 * round((deviations / (asked - detect)) ** 2)  # twice the normal approximation, to begin with
     while end <= _REQUESTS:
         reached = _power(asked, detect, alpha, np.arange(1, end + 1)) >= power
         missed = np.flatnonzero(~reached)
@@ -74,6 +75,11 @@ def sample_size(asked: float, detect: float, alpha: float, power: float) -> int:
             return last + 1
         end *= 2
     raise ValueError(f"telling {detect} from {asked} takes more than {_REQUESTS // 2:,} requests")
+
+
+def _deviation(share: float) -> float:
+    """Standard deviation of one request."""
+    return math.sqrt(share * (1 - share))
 
 
 def _power(asked: float, detect: float, alpha: float, requests: npt.NDArray[Any]) -> Floats:

@@ -53,7 +53,7 @@ def test_a_pool_that_was_asked_nothing_may_only_get_nothing(counts: list[int]) -
 
 
 def test_a_right_split_over_three_pools_is_refused_with_alpha_by_simulation() -> None:
-    alpha, runs = 0.05, 1000
+    alpha, runs = 0.05, 500
     drawn = np.random.default_rng(2).multinomial(500, [0.6, 0.3, 0.1], size=runs).tolist()
     refused = sum(multinomial_p(counts, [6, 3, 1]) <= alpha for counts in drawn)
     # Neither more than alpha nor much less: each bound fails once in a million seeds.
