@@ -9,7 +9,7 @@ from pathlib import Path
 
 from inferencepool_rollout.cluster.kind import Cluster
 from inferencepool_rollout.rollout.followed import followed_after
-from inferencepool_rollout.traffic.attribution import by_pool, picked, picks
+from inferencepool_rollout.traffic.attribution import by_pool, gained, picks
 from inferencepool_rollout.traffic.load import Plan, background, send
 from inferencepool_rollout.traffic.request import Completion
 from inferencepool_rollout.traffic.verdict import Verdict, judge
@@ -67,7 +67,7 @@ def run_stage(cluster: Cluster, stage: Stage, requests: int, namespace: str = "d
     before = {pool: picks(cluster.core(), namespace, pool) for pool in stage.after}
     answers = send(cluster.gateway_url, FOOD_REVIEW, Plan(count=requests))
     after = {pool: picks(cluster.core(), namespace, pool) for pool in stage.after}
-    answered, picked_by = by_pool(answers, pods), picked(before, after)
+    answered, picked_by = by_pool(answers, pods), gained(before, after)
     lost = answers.lost + (during.lost if served_before else 0)
     verdict = judge(stage.after, answered, picked_by, lost=lost)
     return Seen(len(answers), answered, picked_by, lost, follows, verdict)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from kubernetes import client, config
 from rich.console import Console
 
 from inferencepool_rollout.failure import Failure, run_cli
-from inferencepool_rollout.traffic.attribution import by_pool, picked, picks, pools_by_prefix
+from inferencepool_rollout.traffic.attribution import PICKS, SERVED, Counter, by_pool, counted, gained, pools_by_prefix
 from inferencepool_rollout.traffic.load import Plan, send
 from inferencepool_rollout.traffic.report import print_answers, print_split
 from inferencepool_rollout.traffic.request import Completion
@@ -30,31 +30,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
         keep_alive=options.keep_alive,
         timeout=options.timeout,
     )
-    before = _picks(options.picks, asked)
+    before = _counts(options.namespace, asked, PICKS), _counts(options.namespace, asked, SERVED)
     with Console(stderr=True).status("sending") as status:
         answers = send(options.url, request, plan, lambda count: status.update(f"{count} requests have ended"))
-    after = _picks(options.picks, asked)
+    after = _counts(options.namespace, asked, PICKS), _counts(options.namespace, asked, SERVED)
 
     console = Console()
     print_answers(console, answers)
     if not asked:
         return 0 if len(answers) and not answers.lost else 1
-    answered = by_pool(answers, pools_by_prefix(answers.by_pod(), asked))
-    made = picked(before, after) if options.picks else None
-    verdict = judge(asked, answered, made, lost=answers.lost, alpha=options.alpha)
-    print_split(console, asked, answered, made, verdict, options.alpha)
+    answered: Mapping[str, int] = by_pool(answers, pools_by_prefix(answers.by_pod(), asked))
+    picked = None
+    if options.namespace:
+        picked, served = (gained(earlier, later) for earlier, later in zip(before, after, strict=True))
+        if not any(answers.by_pod()):
+            answered = served
+    verdict = judge(asked, answered, picked, lost=answers.lost, alpha=options.alpha)
+    print_split(console, asked, answered, picked, verdict, options.alpha)
     return 0 if verdict.passed else 1
 
 
-def _picks(namespace: str | None, pools: Iterable[str]) -> dict[str, int]:
-    """Read the pick counters of the pools' EPPs by the current kubeconfig, or nothing if no namespace is given."""
+def _counts(namespace: str | None, pools: Iterable[str], counter: Counter) -> dict[str, int]:
+    """Read the pools' counters by the current kubeconfig, or nothing if no namespace is given."""
     if not namespace:
         return {}
     try:
         config.load_kube_config()  # type: ignore[no-untyped-call]
     except config.ConfigException as error:
-        raise Failure(f"no cluster to read picks from: {error}; set KUBECONFIG or leave out --picks") from None
-    return {pool: picks(client.CoreV1Api(), namespace, pool) for pool in pools}
+        raise Failure(f"no cluster to count in: {error}; set KUBECONFIG or leave out --namespace") from None
+    return {pool: counted(client.CoreV1Api(), namespace, pool, counter) for pool in pools}
 
 
 def _weights(texts: Sequence[str]) -> dict[str, float]:
@@ -94,7 +98,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--asked", action="append", default=[], metavar="POOL=WEIGHT", help="a pool and its weight; once for each pool"
     )
-    parser.add_argument("--picks", metavar="NAMESPACE", help="count the EPPs' picks too; the pools are in NAMESPACE")
+    parser.add_argument(
+        "--namespace", help="the pools' namespace: count the EPPs' picks too, and what pods served that are not named"
+    )
     parser.add_argument("--alpha", type=float, default=0.001, help="probability of refusing a right split")
     return parser
 

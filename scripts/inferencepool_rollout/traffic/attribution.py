@@ -1,9 +1,10 @@
-"""Who answered and who picked: requests by pool, told by the answering pod and by the EPPs' own counters."""
+"""Who answered and who picked: requests by pool, told by the answering pod and by EPPs' and model servers' counters."""
 
 from __future__ import annotations
 
-from collections import Counter
+import collections
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from kubernetes.client import ApiException, CoreV1Api
 from prometheus_client.parser import text_string_to_metric_families
@@ -12,18 +13,43 @@ from urllib3.exceptions import HTTPError
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.traffic.answers import Answers
 
-EPP_METRICS_PORT = 9090
-PICKS = "inference_extension_scheduler_e2e_duration_seconds"  # EPP, pkg/epp/metrics/metrics.go: one a Schedule call
-EPP_ALWAYS = "inference_extension_info"  # every EPP exports it from its start on
+
+@dataclass(frozen=True)
+class Counter:
+    """A Prometheus counter that tells of requests, and where a pool's pods export it."""
+
+    what: str
+    component: str
+    """Label app.kubernetes.io/component of the pods."""
+    port: int
+    sample: str
+    always: str
+    """Another sample of the same page, there from the program's start on, even before the first request."""
 
 
-def by_pool(answers: Answers, pools: Mapping[str, str]) -> Counter[str]:
+PICKS = Counter(  # Gateway API Inference Extension, pkg/epp/metrics/metrics.go: one observation a Schedule call
+    what="picks of the EPP",
+    component="epp",
+    port=9090,
+    sample="inference_extension_scheduler_e2e_duration_seconds_count",
+    always="inference_extension_info",
+)
+SERVED = Counter(  # vLLM, vllm/v1/metrics/loggers.py, and the simulator alike
+    what="requests of the model server",
+    component="model-server",
+    port=8000,
+    sample="vllm:request_success_total",
+    always="vllm:num_requests_running",
+)
+
+
+def by_pool(answers: Answers, pools: Mapping[str, str]) -> collections.Counter[str]:
     """Count the good answers by pool.
 
     `pools`: pod name -> pool name. Answers by a pod that is not in it count under "pod <name>", those that name no
     pod under "no pod", so that none goes missing.
     """
-    counts: Counter[str] = Counter()
+    counts: collections.Counter[str] = collections.Counter()
     for pod, answered in answers.by_pod().items():
         counts[pools.get(pod) or (f"pod {pod}" if pod else "no pod")] += answered
     return counts
@@ -37,43 +63,59 @@ def pools_by_prefix(pods: Iterable[str], pools: Iterable[str]) -> dict[str, str]
 
 
 def picks(api: CoreV1Api, namespace: str, pool: str) -> int:
-    """Return how many picks the EPP pods of release `pool` made since they started.
+    """Return how many picks the EPP pods of release `pool` have made since they started; see counted."""
+    return counted(api, namespace, pool, PICKS)
 
-    Reads each EPP's metrics through the API server's pod proxy. Only differences of two calls mean anything, and
-    only if no EPP restarted between them (see picked). Raises Failure if there is no EPP or one does not answer.
+
+def served(api: CoreV1Api, namespace: str, pool: str) -> int:
+    """Return how many requests the model servers of release `pool` have finished since they started; see counted.
+
+    Tells the answering pool where answers do not name their pod, as those of vLLM itself. Health checks and
+    warm-ups that ask for completions count too.
     """
-    selector = f"app.kubernetes.io/instance={pool},app.kubernetes.io/component=epp"
+    return counted(api, namespace, pool, SERVED)
+
+
+def counted(api: CoreV1Api, namespace: str, pool: str, counter: Counter) -> int:
+    """Return the sum of a counter over the pods of release `pool`, read through the API server's pod proxy.
+
+    Only what was gained between two readings means anything. Raises Failure if there is no such pod or one does
+    not answer.
+    """
+    selector = f"app.kubernetes.io/instance={pool},app.kubernetes.io/component={counter.component}"
     try:
         pods = api.list_namespaced_pod(namespace, label_selector=selector).items
-        epps = [pod.metadata.name for pod in pods if pod.metadata and pod.metadata.name]
-        if not epps:
-            raise Failure(f"no EPP pod in namespace {namespace} with labels {selector}; is {pool} installed there?")
-        return sum(
-            picks_in(api.connect_get_namespaced_pod_proxy_with_path(f"{epp}:{EPP_METRICS_PORT}", namespace, "metrics"))
-            for epp in epps
-        )
+        names = [pod.metadata.name for pod in pods if pod.metadata and pod.metadata.name]
+        if not names:
+            raise Failure(f"no pod in namespace {namespace} with labels {selector}; is {pool} installed there?")
+        pages = [
+            api.connect_get_namespaced_pod_proxy_with_path(f"{name}:{counter.port}", namespace, "metrics")
+            for name in names
+        ]
     except ApiException as error:
-        raise Failure(f"the EPP metrics of {pool} could not be read: {error.status} {error.reason}") from None
+        raise Failure(f"the {counter.what} of {pool} could not be read: {error.status} {error.reason}") from None
     except HTTPError as error:
-        raise Failure(f"the cluster does not answer, so no EPP metrics of {pool}: {error}") from None
+        raise Failure(f"the cluster does not answer, so no {counter.what} of {pool}: {error}") from None
+    return sum(read(page, counter) for page in pages)
 
 
-def picked(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
-    """Return the picks between two readings, pool -> count; raises Failure if a counter ran backwards."""
+def gained(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
+    """Return what the counters gained between two readings, pool -> count; raises Failure if one ran backwards."""
     restarted = [pool for pool in after if after[pool] < before[pool]]
     if restarted:
-        raise Failure(f"an EPP of {', '.join(restarted)} restarted in between; its picks are lost, so measure again")
+        raise Failure(f"a pod of {', '.join(restarted)} restarted in between and lost its count; measure again")
     return {pool: after[pool] - before[pool] for pool in after}
 
 
-def picks_in(page: str) -> int:
-    """Return the picks that an EPP's metrics page (Prometheus text format) tells of; raises Failure for other pages."""
+def read(page: str, counter: Counter) -> int:
+    """Return a counter's sum over all labels in a page of the Prometheus text format.
+
+    0 while it has no observation, which Prometheus leaves out. Raises Failure for a page of another program.
+    """
     try:
-        families = {family.name: family for family in text_string_to_metric_families(page)}
+        samples = [sample for family in text_string_to_metric_families(page) for sample in family.samples]
     except ValueError as error:
-        raise Failure(f"not the metrics of an EPP: {error}") from None
-    if EPP_ALWAYS not in families and PICKS not in families:
-        raise Failure(f"not the metrics of an EPP: neither {EPP_ALWAYS} nor {PICKS} is in them")
-    if PICKS not in families:  # a histogram without an observation is not exported
-        return 0
-    return int(sum(sample.value for sample in families[PICKS].samples if sample.name == f"{PICKS}_count"))
+        raise Failure(f"no metrics, so no {counter.what}: {error}") from None
+    if not any(sample.name in (counter.always, counter.sample) for sample in samples):
+        raise Failure(f"no {counter.what} in metrics that have neither {counter.always} nor {counter.sample}")
+    return int(sum(sample.value for sample in samples if sample.name == counter.sample))

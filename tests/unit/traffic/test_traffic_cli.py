@@ -55,9 +55,9 @@ def test_bad_usage_says_what_is_wrong_and_sends_nothing(arguments: list[str], ca
     assert server.requests == 0
 
 
-def test_picks_without_a_cluster_send_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counting_without_a_cluster_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", "/nonexistent")
-    asked = ["--asked", "pool-old=1", "--picks", "default"]
-    with serving(servers.whole) as server, pytest.raises(Failure, match="no cluster to read picks from"):
+    asked = ["--asked", "pool-old=1", "--namespace", "default"]
+    with serving(servers.whole) as server, pytest.raises(Failure, match="no cluster to count in"):
         main(["--url", server.url, "--model", "m", "--requests", "1", *asked])
     assert server.requests == 0

@@ -6,22 +6,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+from prometheus_client import Counter as PromCounter
 
 from inferencepool_rollout.failure import Failure
+from inferencepool_rollout.traffic import attribution
 from inferencepool_rollout.traffic.answers import Answer, Answers, Cause
-from inferencepool_rollout.traffic.attribution import EPP_ALWAYS, PICKS, by_pool, picked, picks_in, pools_by_prefix
+from inferencepool_rollout.traffic.attribution import PICKS, SERVED, by_pool, gained, pools_by_prefix, read
 
 
-def epp_page(picks: int | None) -> str:
-    """What an EPP exports that has made so many picks; None: what another program exports."""
+def page(counter: attribution.Counter | None, count: int = 0) -> str:
+    """What a program exports that has counted so much; None: some other program."""
     registry = CollectorRegistry()
     Histogram("workqueue_queue_duration_seconds", "of every controller", registry=registry).observe(1)
-    if picks is not None:
-        Gauge(EPP_ALWAYS, "build", ["commit"], registry=registry).labels("abc").set(1)
-        if picks:
-            histogram = Histogram(PICKS, "picks", registry=registry)
-            for _ in range(picks):
-                histogram.observe(0.0003)
+    if counter:
+        Gauge(counter.always, "there from the start", ["model_name"], registry=registry).labels("m").set(1)
+    if counter is PICKS and count:
+        histogram = Histogram(PICKS.sample.removesuffix("_count"), "picks", registry=registry)
+        for _ in range(count):
+            histogram.observe(0.0003)
+    if counter is SERVED and count:
+        requests = PromCounter(SERVED.sample, "served", ["model_name", "finished_reason"], registry=registry)
+        requests.labels("m", "length").inc(count - 1)
+        requests.labels("m", "stop").inc(1)
     return generate_latest(registry).decode()
 
 
@@ -33,24 +39,25 @@ def _cause(pod: str) -> Cause:
     return Cause.NONE if pod else Cause.STATUS
 
 
-@given(picks=st.integers(0, 50))
-def test_an_epp_s_page_tells_its_picks(picks: int) -> None:
-    assert picks_in(epp_page(picks)) == picks
+@pytest.mark.parametrize("counter", [PICKS, SERVED])
+@given(count=st.integers(0, 50))
+def test_a_page_tells_its_count_over_all_labels(counter: attribution.Counter, count: int) -> None:
+    assert read(page(counter, count), counter) == count
 
 
-@pytest.mark.parametrize("page", ["", "404 page not found\n", epp_page(None)])
-def test_a_page_of_something_else_is_refused(page: str) -> None:
-    with pytest.raises(Failure, match="not the metrics of an EPP"):
-        picks_in(page)
+@pytest.mark.parametrize("other", ["", "404 page not found\n", page(None)])
+def test_a_page_of_something_else_is_refused(other: str) -> None:
+    with pytest.raises(Failure, match="picks of the EPP"):
+        read(other, PICKS)
 
 
-def test_picks_are_the_difference_of_two_readings() -> None:
-    assert picked({"pool-old": 5, "pool-new": 0}, {"pool-old": 7, "pool-new": 1}) == {"pool-old": 2, "pool-new": 1}
+def test_what_counts_is_the_difference_of_two_readings() -> None:
+    assert gained({"pool-old": 5, "pool-new": 0}, {"pool-old": 7, "pool-new": 1}) == {"pool-old": 2, "pool-new": 1}
 
 
-def test_a_restarted_epp_is_refused() -> None:
-    with pytest.raises(Failure, match="EPP of pool-new restarted"):
-        picked({"pool-old": 5, "pool-new": 5}, {"pool-old": 7, "pool-new": 1})
+def test_a_counter_that_ran_backwards_is_refused() -> None:
+    with pytest.raises(Failure, match="pod of pool-new restarted"):
+        gained({"pool-old": 5, "pool-new": 5}, {"pool-old": 7, "pool-new": 1})
 
 
 def test_answers_are_counted_by_their_pod_s_pool_and_none_goes_missing() -> None:
