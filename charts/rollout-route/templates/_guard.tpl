@@ -5,11 +5,20 @@
 {{- $after := include "rollout-route.shares" (dict "spec" $next "namespace" .Release.Namespace) | fromJson }}
 {{- $before := include "rollout-route.shares" (dict "spec" (default dict $live.spec) "namespace" .Release.Namespace) | fromJson }}
 {{- $revision := dict "root" . "live" $live "next" $next "before" $before "after" $after }}
-{{- if $live.found }}
+{{- if $live.owned }}
   {{- include "rollout-route.guardDrift" $revision }}
+{{- end }}
+{{- if $live.found }}
   {{- include "rollout-route.guardUnset" $revision }}
+{{- end }}
+{{- if $live.owned }}
   {{- include "rollout-route.guardChanges" $revision }}
+{{- end }}
+{{- if $live.found }}
   {{- include "rollout-route.guardStep" $revision }}
+{{- end }}
+{{- if $live.read }}
+  {{- include "rollout-route.guardExperimental" $revision }}
 {{- end }}
 {{- if and $live.read .Values.guards.pools }}
   {{- include "rollout-route.guardPools" $revision }}

@@ -1,13 +1,14 @@
 {{- /* What the cluster knows before this revision, as JSON: `read` (could the cluster be asked), `found` (is there a live
-       route), its `spec`, `generation` and status `parents`, and `asked`: what the revision that wrote it recorded.
+       route), its `spec`, `generation` and status `parents`, whether this release has `owned` it before, and if so
+       `asked`: what the revision that wrote it recorded.
        Only `read` and `found` when there is none; neither when rendering offline or without `guards.enabled`. */}}
 {{- define "rollout-route.live" -}}
-{{- $live := dict "read" false "found" false "asked" dict }}
+{{- $live := dict "read" false "found" false "owned" false "asked" dict }}
 {{- if and .Values.guards.enabled (lookup "v1" "Namespace" "" .Release.Namespace) }}
   {{- $_ := set $live "read" true }}
   {{- include "rollout-route.checkApi" (dict "root" . "api" "gateway.networking.k8s.io/v1" "kind" "HTTPRoute") }}
   {{- with lookup "gateway.networking.k8s.io/v1" "HTTPRoute" .Release.Namespace .Release.Name }}
-    {{- $_ := mergeOverwrite $live (include "rollout-route.liveRoute" . | fromJson) }}
+    {{- $_ := mergeOverwrite $live (include "rollout-route.liveRoute" (dict "route" . "release" $.Release) | fromJson) }}
   {{- end }}
 {{- end }}
 {{- toJson $live }}
@@ -20,20 +21,22 @@
 {{- end }}
 {{- end }}
 
-{{- /* The part of the above that a live route, the argument, tells. */}}
+{{- /* The part of the above that a live `route` tells, for a `release`. */}}
 {{- define "rollout-route.liveRoute" -}}
-{{- $annotations := default dict .metadata.annotations }}
+{{- $annotations := default dict .route.metadata.annotations }}
+{{- $owner := printf "%v/%v" (get $annotations "meta.helm.sh/release-namespace") (get $annotations "meta.helm.sh/release-name") }}
+{{- $owned := eq $owner (printf "%s/%s" .release.Namespace .release.Name) }}
 {{- $asked := dict }}
-{{- range $key := list "weights" "values" "spec" }}
+{{- range $key := ternary (list "weights" "values" "spec") list $owned }}
   {{- with get $annotations (printf "rollout-route/%s" $key) }}
     {{- $_ := set $asked $key (fromJson .) }}
   {{- end }}
 {{- end }}
-{{- with get $annotations "rollout-route/revision" }}
+{{- with and $owned (get $annotations "rollout-route/revision") }}
   {{- $_ := set $asked "revision" . }}
 {{- end }}
-{{- $route := dict "found" true "spec" .spec "asked" $asked "generation" .metadata.generation }}
-{{- toJson (set $route "parents" (default list (default dict .status).parents)) }}
+{{- $live := dict "found" true "owned" $owned "spec" .route.spec "asked" $asked "generation" .route.metadata.generation }}
+{{- toJson (set $live "parents" (default list (default dict .route.status).parents)) }}
 {{- end }}
 
 {{- /* Share of every pool of a `spec` in whole percent by namespace/name, as JSON; the release's `namespace` is the default. */}}

@@ -1,0 +1,137 @@
+"""values.yaml, values.schema.json, README.md and the scenarios belong together."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from charts import CHARTS, VALUES, only, render
+from inferencepool_rollout.programs import module_folder
+from inferencepool_rollout.tools import tool
+
+CHART = CHARTS / "rollout-route"
+KITCHEN_SINK = Path(__file__).with_name("kitchen-sink.yaml")
+SCENARIOS = [*sorted(CHART.glob("ci/*-values.yaml")), *sorted(VALUES.glob("route*.yaml")), KITCHEN_SINK]
+
+Schema = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def schema() -> Schema:
+    loaded: Schema = json.loads((CHART / "values.schema.json").read_text())
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def defaults() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
+    return loaded
+
+
+def objects(node: Any, path: str = "") -> list[tuple[str, Schema]]:
+    """Every schema of an object with properties, by its path."""
+    found = [(path, node)] if isinstance(node, dict) and "properties" in node else []
+    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    return found + [item for key, child in children for item in objects(child, f"{path}/{key}")]
+
+
+def test_the_schema_is_a_schema(schema: Schema) -> None:
+    jsonschema.Draft202012Validator.check_schema(schema)
+
+
+def test_the_schema_has_the_keys_of_the_values_and_no_other(schema: Schema, defaults: dict[str, Any]) -> None:
+    assert set(schema["properties"]) - {"global"} == set(defaults)
+    assert set(schema["required"]) == set(defaults)
+    for key in ("guards", "referenceGrants"):
+        assert set(schema["properties"][key]["properties"]) == set(defaults[key])
+
+
+def test_no_object_of_the_schema_takes_unknown_keys(schema: Schema) -> None:
+    assert [path for path, node in objects(schema) if node.get("additionalProperties") is not False] == []
+
+
+def test_the_kitchen_sink_sets_every_key_of_the_schema(schema: Schema) -> None:
+    reached: set[str] = set()
+
+    def walk(value: Any, node: Schema, path: str) -> None:
+        if "$ref" in node:
+            path = node["$ref"]
+            node = schema["$defs"][path.rsplit("/", 1)[-1]]
+        for key, child in node.get("properties", {}).items():
+            if isinstance(value, dict) and key in value:
+                reached.add(f"{path}/properties/{key}")
+                walk(value[key], child, f"{path}/properties/{key}")
+        for item in value if isinstance(value, list) and "items" in node else ():
+            walk(item, node["items"], f"{path}/items")
+
+    walk(yaml.safe_load(KITCHEN_SINK.read_text()), schema, "#")
+    asked = {f"#{path}/properties/{key}" for path, node in objects(schema) for key in node["properties"]}
+    assert asked - reached == {"#/properties/global"}
+
+
+def test_the_kitchen_sink_sets_no_value_to_its_default(defaults: dict[str, Any]) -> None:
+    values = yaml.safe_load(KITCHEN_SINK.read_text())
+    same = [key for key in defaults if values[key] == defaults[key]]
+    same += [f"guards.{key}" for key in defaults["guards"] if values["guards"][key] == defaults["guards"][key]]
+    assert same == ["kind"]
+
+
+def crd(channel: str) -> Schema:
+    folder = module_folder("gateway-api") / "config/crd" / channel
+    loaded = yaml.safe_load((folder / "gateway.networking.k8s.io_httproutes.yaml").read_text())
+    served: Schema = next(v for v in loaded["spec"]["versions"] if v["name"] == "v1")
+    spec: Schema = served["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    return spec
+
+
+def undefaulted(value: Any, node: Schema, path: str = "spec") -> list[str]:
+    """Paths that the API server would fill with a default, since `value` leaves them out."""
+    if isinstance(value, list):
+        return [p for i, item in enumerate(value) for p in undefaulted(item, node["items"], f"{path}[{i}]")]
+    if not isinstance(value, dict):
+        return []
+    properties = node.get("properties", {})
+    missing = [f"{path}.{key}" for key, child in properties.items() if "default" in child and key not in value]
+    return missing + [p for key, child in value.items() for p in undefaulted(child, properties[key], f"{path}.{key}")]
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.stem)
+def test_the_api_server_has_nothing_to_add_to_a_route(scenario: Path) -> None:
+    """So the live spec equals the rendered one, and any difference is a hand edit."""
+    route = only(render("rollout-route", "route", files=[scenario]), "HTTPRoute")
+    jsonschema.validate(route["spec"], crd("experimental"))
+    assert undefaulted(route["spec"], crd("experimental")) == []
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.stem)
+def test_both_helms_render_the_same(scenario: Path) -> None:
+    assert render("rollout-route", "route", files=[scenario], helm="helm3") == render(
+        "rollout-route", "route", files=[scenario], helm="helm4"
+    )
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.stem)
+def test_every_rule_gives_out_one_whole_and_has_its_own_name(scenario: Path) -> None:
+    rules = only(render("rollout-route", "route", files=[scenario]), "HTTPRoute")["spec"]["rules"]
+    assert all(sum(ref["weight"] for ref in rule["backendRefs"]) in (1, 100) for rule in rules)
+    assert len({rule["name"] for rule in rules}) == len(rules)
+
+
+def test_every_value_is_documented(defaults: dict[str, Any]) -> None:
+    text = (CHART / "values.yaml").read_text()
+    leaves = len(defaults) - 3 + sum(len(defaults[key]) for key in ("weights", "guards", "referenceGrants"))
+    assert text.count("# -- ") == leaves
+
+
+def test_the_readme_is_the_one_that_helm_docs_makes(tmp_path: Path) -> None:
+    copied = tmp_path / "rollout-route"
+    shutil.copytree(CHART, copied)
+    subprocess.run([str(tool("helm-docs")), "--chart-search-root", str(copied)], check=True, capture_output=True)
+    assert (copied / "README.md").read_text() == (CHART / "README.md").read_text()
