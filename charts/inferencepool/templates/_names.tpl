@@ -1,0 +1,35 @@
+{{- /* Name of the EPP's objects, from the release. */}}
+{{- define "inferencepool.eppName" -}}
+{{ .Release.Name }}-epp
+{{- end }}
+
+{{- /* Labels of every object, from chart and release. */}}
+{{- define "inferencepool.labels" -}}
+app.kubernetes.io/name: inferencepool
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- /* Labels that select the pods of one part (model-server or epp) of this release, from `root` and `component`. */}}
+{{- define "inferencepool.selector" -}}
+app.kubernetes.io/name: inferencepool
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end }}
+
+{{- /* An image reference, from `image` (registry, repository, tag, digest) and `root` (global.imageRegistry). */}}
+{{- define "inferencepool.image" -}}
+{{- $registry := .root.Values.global.imageRegistry | default .image.registry -}}
+{{- $version := ternary (printf ":%s" .image.tag) (printf "@%s" .image.digest) (empty .image.digest) -}}
+{{ $registry }}/{{ .image.repository }}{{ $version }}
+{{- end }}
+
+{{- /* Pull secrets of a pod, from global.imagePullSecrets. */}}
+{{- define "inferencepool.pullSecrets" -}}
+{{- with .Values.global.imagePullSecrets -}}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,44 @@
+{{- /* The syncer's container, a native sidecar, from lora.syncer. Its folder is no subPath: those don't follow changes. */}}
+{{- define "inferencepool.syncer" -}}
+- name: lora-syncer
+  image: {{ include "inferencepool.syncerImage" . }}
+  imagePullPolicy: {{ .Values.lora.syncer.image.pullPolicy }}
+  restartPolicy: Always
+  env:
+    - name: DYNAMIC_LORA_ROLLOUT_CONFIG
+      value: /config/configmap.yaml
+    - name: LORA_SYNCER_MAX_ADAPTERS
+      value: {{ .Values.lora.maxCpuLoras | quote }}
+  ports:
+    - name: syncer
+      containerPort: 8080
+  {{- if .Values.lora.syncer.gatesReadiness }}
+  readinessProbe:
+    httpGet:
+      path: /readyz
+      port: syncer
+    periodSeconds: 1
+    failureThreshold: 1
+  {{- end }}
+  livenessProbe:
+    httpGet:
+      path: /healthz
+      port: syncer
+    periodSeconds: 5
+  securityContext:
+    allowPrivilegeEscalation: false
+    readOnlyRootFilesystem: true
+    runAsNonRoot: true
+    runAsUser: 65532
+    capabilities:
+      drop: [ALL]
+    seccompProfile:
+      type: RuntimeDefault
+  resources:
+    {{- toYaml .Values.lora.syncer.resources | nindent 4 }}
+  volumeMounts:
+    - name: adapters-config
+      mountPath: /config
+    - name: adapters
+      mountPath: /adapters
+{{- end }}
