@@ -75,6 +75,20 @@ def test_asking_for_the_hand_edited_state_adopts_it(at_10: Release) -> None:
     assert at_10.split() == {"pool-old": 67, "pool-new": 33}
 
 
+def test_after_adopting_helm_4_shares_the_field_until_it_is_forced_once(at_10: Release) -> None:
+    at_10.edit_by_hand(
+        {"op": "replace", "path": "/spec/rules/0/backendRefs/0/weight", "value": 67},
+        {"op": "replace", "path": "/spec/rules/0/backendRefs/1/weight", "value": 33},
+    )
+    at_10.upgrade("--set", "weights.new=33")
+    if at_10.helm == "helm4":
+        with pytest.raises(Refused, match=r'conflict with "kubectl-edit"'):
+            at_10.upgrade("--set", "weights.new=40")
+        at_10.upgrade("--set", "weights.new=40", "--force-conflicts")
+    at_10.upgrade("--set", "weights.new=50")
+    assert at_10.split() == {"pool-old": 50, "pool-new": 50}
+
+
 def test_overwriting_without_helms_own_force_is_never_silent(at_10: Release) -> None:
     """Helm 3 sends what changed between two manifests, here nothing, and the notes say so; helm 4 refuses."""
     at_10.edit_by_hand(*ALL_BY_HAND)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,14 @@ def test_offline_rendering_skips_the_guards_and_says_so(release: Release) -> Non
     notes = release.upgrade("--dry-run=client", "--set", "weights.new=100")
     assert "NOT CHECKED: no cluster was read" in notes
     assert release.split() == {"pool-old": 100}
+
+
+def test_an_install_that_makes_its_namespace_says_that_nothing_was_checked(release: Release) -> None:
+    fresh = replace(release, namespace=f"{release.namespace}-fresh")
+    try:
+        assert "NOT CHECKED: no cluster was read" in fresh.install("--create-namespace")
+    finally:
+        fresh.kubectl("delete", "namespace", fresh.namespace, "--wait=false")
 
 
 def test_a_dry_run_with_the_server_runs_the_guards(release: Release) -> None:
