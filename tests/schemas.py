@@ -38,7 +38,7 @@ def schema_folder() -> Path:
     with cache.made(target) as scratch:
         if scratch:
             for (group, version, kind), schema in (*_of_kubernetes(kubernetes), *_of_crds(crds)):
-                file = scratch / group / f"{kind.lower()}_{version}.json"
+                file = scratch / (group or version) / f"{kind.lower()}_{version}.json"  # kubeconform's name of core
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(json.dumps(schema))
     return target

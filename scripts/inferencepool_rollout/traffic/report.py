@@ -9,8 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 from inferencepool_rollout.traffic.answers import Answers
-from inferencepool_rollout.traffic.statistics import clopper_pearson, shares
+from inferencepool_rollout.traffic.statistics import clopper_pearson, detectable, shares
 from inferencepool_rollout.traffic.verdict import Verdict
+
+POWER = 0.99
 
 
 def print_answers(console: Console, answers: Answers) -> None:
@@ -57,6 +59,10 @@ def print_split(
         picks = "-" if picked is None else str(picked.get(pool, 0))
         table.add_row(pool, f"{share:.1%}", str(count), seen, f"{low:.1%} to {high:.1%}", picks)
     console.print(table)
+    if len(asked) == 2 and total:
+        (_, (new, weight)), level = asked.items(), alpha if picked is None else alpha / 2
+        low, high = detectable(weight / sum(asked.values()), total, level, POWER)
+        console.print(f"a true share of {new} below {low:.1%} or above {high:.1%} is refused with {POWER:.0%}")
     for source, p in (("answers", verdict.answers_p), ("picks", verdict.picks_p)):
         if p is not None:
             console.print(f"p of the asked split by {source}: {p:.3g}")

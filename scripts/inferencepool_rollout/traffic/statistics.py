@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import brentq
 from scipy.special import gammaln
 from scipy.stats import beta, binom, norm
 
@@ -75,6 +76,21 @@ def sample_size(asked: float, detect: float, alpha: float, power: float) -> int:
             return last + 1
         end *= 2
     raise ValueError(f"telling {detect} from {asked} takes more than {_REQUESTS // 2:,} requests")
+
+
+def detectable(asked: float, requests: int, alpha: float, power: float) -> tuple[float, float]:
+    """Return (low, high): the binomial test at level alpha refuses true shares outside with at least `power`.
+
+    On a side where no share is refused so surely, the end of the scale (0 or 1) stands.
+    """
+    _check(0, requests, asked)
+
+    def missing(detect: float) -> float:
+        return power - float(_power(asked, detect, alpha, np.array([requests]))[0])
+
+    low = float(brentq(missing, 0.0, asked)) if asked > 0 and missing(0.0) < 0 else 0.0
+    high = float(brentq(missing, asked, 1.0)) if asked < 1 and missing(1.0) < 0 else 1.0
+    return low, high
 
 
 def _deviation(share: float) -> float:

@@ -84,6 +84,10 @@ func picker(t *testing.T, filters map[string]*anypb.Any) (string, bool) {
 	if err := filters[wellknown.HTTPExternalProcessing].UnmarshalTo(override); err != nil {
 		t.Fatal(err)
 	}
+	if mode := override.GetOverrides().GetProcessingMode(); mode.GetRequestBodyMode() != extproc.ProcessingMode_FULL_DUPLEX_STREAMED ||
+		mode.GetRequestHeaderMode() != extproc.ProcessingMode_SEND {
+		t.Errorf("the picker does not get the headers and the body: %v", mode)
+	}
 	return override.GetOverrides().GetGrpcService().GetEnvoyGrpc().GetClusterName(), override.GetOverrides().GetFailureModeAllow().GetValue()
 }
 
