@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
-from inferencepool_rollout.traffic.statistics import binomial_p, clopper_pearson, power, sample_size, shares
+from inferencepool_rollout.traffic.statistics import binomial_p, clopper_pearson, detectable, power, sample_size, shares
 
 REQUESTS = st.integers(1, 120)
 SHARE = st.floats(0.01, 0.99)
@@ -78,6 +78,15 @@ def test_12_percent_is_told_from_10_with_99_percent() -> None:
     drawn = np.random.default_rng(1).binomial(size, 0.12, size=4000).tolist()
     refused = sum(binomial_p(count, size, 0.10) <= 0.01 for count in drawn)
     assert binom.cdf(refused, 4000, 0.99) > 1e-6  # a true power of 0.99 fails this once in a million seeds
+
+
+@given(requests=st.integers(50, 3000), asked=st.floats(0, 1), alpha=ALPHA)
+def test_shares_beyond_the_detectable_are_refused_with_the_power(requests: int, asked: float, alpha: float) -> None:
+    low, high = detectable(asked, requests, alpha, 0.99)
+    assert low <= asked <= high
+    outside = [share for share in np.linspace(0, 1, 21).tolist() if not low <= share <= high]
+    assert all(power(asked, share, alpha, requests) >= 0.99 for share in outside)
+    assert all(power(asked, end, alpha, requests) <= 0.99 + 1e-9 for end in (low, high) if 0 < end < 1)
 
 
 def test_one_stray_request_in_a_hundred_is_found_at_weight_0() -> None:

@@ -35,11 +35,10 @@ def test_connections_are_reused_only_if_asked(keep_alive: bool, connections: int
 
 def test_a_duration_ends_the_load_and_awaits_what_is_in_flight() -> None:
     with serving(servers.late) as server:
-        began = time.time()
         answers = send(server.url, Completion("m"), Plan(workers=2, seconds=0.5))
     assert answers.lost == 0
     assert server.requests == len(answers)
-    assert answers.started.max() <= began + 0.6
+    assert 0 < np.ptp(answers.started) <= 0.5
 
 
 def test_an_open_loop_sends_at_its_rate_whatever_the_latency() -> None:

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, multinomial
 
@@ -28,13 +28,11 @@ def by_enumeration(counts: list[int], weights: list[int]) -> float:
     return float(chances[chances <= multinomial.pmf(counts, requests, asked) * (1 + 1e-9)].sum())
 
 
-@settings(deadline=None)
 @given(split=SPLITS)
 def test_p_is_the_probability_of_all_outcomes_no_likelier(split: tuple[list[int], list[int]]) -> None:
     assert multinomial_p(*split) == pytest.approx(by_enumeration(*split), abs=1e-9)
 
 
-@settings(deadline=None)
 @given(split=SPLITS, data=st.data())
 def test_the_order_of_the_pools_does_not_matter(split: tuple[list[int], list[int]], data: st.DataObject) -> None:
     counts, weights = zip(*data.draw(st.permutations(list(zip(*split, strict=True)))), strict=True)

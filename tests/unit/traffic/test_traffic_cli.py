@@ -29,7 +29,9 @@ def test_the_asked_split_exits_0(capsys: pytest.CaptureFixture[str]) -> None:
     with serving(servers.whole) as server:
         asked = ["--asked", "pool-old=100", "--asked", "pool-new=0"]
         assert main(["--url", server.url, "--model", "m", "--requests", "20", *asked]) == 0
-    assert "p of the asked split by answers: 1" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "p of the asked split by answers: 1" in told
+    assert "is refused with 99%" in told
 
 
 def test_another_split_exits_1_and_is_named(capsys: pytest.CaptureFixture[str]) -> None:
