@@ -35,7 +35,10 @@ def _passing_go_tests(folder: Path, *, patched: bool) -> set[str]:
     for name in ("go.mod", "go.sum"):  # the tests need more modules than the programs; the source stays as it is
         shutil.copy(source / name, folder)
     done = subprocess.run(
-        [programs.go(), "test", "-v", "-vet=off", f"-overlay={overlay}", "-mod=mod", f"-modfile={folder}/go.mod", "-run", "|".join(ONLY_WITH_THE_PATCH | ALWAYS), f"./{PACKAGE}"],
+        [
+            programs.go(), "test", "-v", "-vet=off", f"-overlay={overlay}", "-mod=mod", f"-modfile={folder}/go.mod",
+            "-run", "|".join(ONLY_WITH_THE_PATCH | ALWAYS), f"./{PACKAGE}",
+        ],
         cwd=source,
         env={**os.environ, **programs.environment()},
         capture_output=True,

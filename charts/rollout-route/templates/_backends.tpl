@@ -50,12 +50,20 @@
 {{- end }}
 {{- end }}
 
-{{- /* namespace/name of a backend's pool, from the `backend` and the release's `namespace`. */}}
+{{- /* Key of a backend's pool: namespace/name and, if it is not the default, its group; from the `backend` and the
+       release's `namespace`. */}}
 {{- define "rollout-route.pool" -}}
-{{- printf "%s/%s" (default .namespace .backend.namespace) .backend.pool }}
+{{- include "rollout-route.poolKey" (dict "ref" (include "rollout-route.poolRef" .backend | fromJson) "namespace" .namespace) }}
 {{- end }}
 
-{{- /* API group of a backend's pool. */}}
+{{- /* The same key, from a `ref` (a backendRef) and the `namespace` of its route. */}}
+{{- define "rollout-route.poolKey" -}}
+{{- $key := printf "%s/%s" (default .namespace .ref.namespace) .ref.name }}
+{{- $group := include "rollout-route.group" .ref }}
+{{- eq $group (include "rollout-route.group" dict) | ternary $key (printf "%s of %s" $key $group) }}
+{{- end }}
+
+{{- /* API group of the pool of a backend or a backendRef. */}}
 {{- define "rollout-route.group" -}}
 {{- default "inference.networking.k8s.io" .group }}
 {{- end }}

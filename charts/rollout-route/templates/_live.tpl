@@ -39,14 +39,14 @@
 {{- toJson (set $live "parents" (default list (default dict .route.status).parents)) }}
 {{- end }}
 
-{{- /* Share of every pool of a `spec` in whole percent by namespace/name, as JSON; the release's `namespace` is the default. */}}
+{{- /* Share of every pool of a `spec` in whole percent by its key, as JSON; the release's `namespace` is the default. */}}
 {{- define "rollout-route.shares" -}}
 {{- $weights := dict }}
 {{- $sum := 0 }}
 {{- range (include "rollout-route.splitRefs" .spec | fromJson).refs }}
   {{- $weight := int (dig "weight" 1 .) }}
   {{- $sum = add $sum $weight }}
-  {{- $_ := set $weights (printf "%s/%s" (default $.namespace .namespace) .name) $weight }}
+  {{- $_ := set $weights (include "rollout-route.poolKey" (dict "ref" . "namespace" $.namespace)) $weight }}
 {{- end }}
 {{- range $pool, $weight := $weights }}
   {{- $_ := set $weights $pool (div (mul 100 $weight) (max $sum 1)) }}

@@ -12,12 +12,12 @@
 {{- end }}
 {{- end }}
 
-{{- /* namespace/name of every pool that a `spec` refers to, mirrors too, as JSON: {"pools": [...]}. */}}
+{{- /* Key of every pool that a `spec` refers to, mirrors too, as JSON: {"pools": [...]}. */}}
 {{- define "rollout-route.pools" -}}
 {{- $pools := list }}
 {{- range default list .spec.rules }}
   {{- range concat (default list .backendRefs) (include "rollout-route.mirrorRefs" . | fromJson).refs }}
-    {{- $pools = append $pools (printf "%s/%s" (default $.namespace .namespace) .name) }}
+    {{- $pools = append $pools (include "rollout-route.poolKey" (dict "ref" . "namespace" $.namespace)) }}
   {{- end }}
 {{- end }}
 {{- dict "pools" $pools | toJson }}
@@ -41,7 +41,7 @@
 {{- $namespace := default .root.Release.Namespace .backend.namespace }}
 {{- $pool := lookup $api "InferencePool" $namespace .backend.pool }}
 {{- if not $pool }}
-  {{- fail (printf "backend %s: there is no InferencePool %s of %s; install it first (helm install %s charts/inferencepool --namespace %s), or correct backends" .backend.name .key $api .backend.pool $namespace) }}
+  {{- fail (printf "backend %s: there is no InferencePool %s/%s of %s; install it first (helm install %s charts/inferencepool --namespace %s), or correct backends" .backend.name $namespace .backend.pool $api .backend.pool $namespace) }}
 {{- end }}
 {{- range .root.Values.parentRefs }}
   {{- include "rollout-route.checkJudgement" (merge (dict "pool" $pool "gateway" .) $) }}

@@ -131,6 +131,15 @@ def test_a_v1alpha2_pool_is_named_by_its_group() -> None:
     assert rule["backendRefs"][0]["group"] == group
 
 
+def test_pools_of_one_name_in_both_groups_are_two_pools() -> None:
+    old = {"name": "old", "pool": "llm", "group": "inference.networking.x-k8s.io"}
+    (rule,) = rules(backends=[old, {"name": "new", "pool": "llm"}], weights={"new": 30})
+    assert [(ref["group"], ref["weight"]) for ref in rule["backendRefs"]] == [
+        ("inference.networking.x-k8s.io", 70),
+        ("inference.networking.k8s.io", 30),
+    ]
+
+
 def test_the_record_holds_the_weights_of_every_backend() -> None:
     route = only(render("rollout-route", "route", {"weights": {"new": 10}}), "HTTPRoute")
     assert route["metadata"]["annotations"]["rollout-route/weights"] == '{"new":10,"old":90}'

@@ -1,0 +1,22 @@
+"""What the scenarios render is what the API server serves, field by field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cluster.route.release import CHART, Release
+
+SCENARIOS = [*sorted(CHART.glob("ci/*-values.yaml")), *sorted(CHART.parents[1].glob("values/route*.yaml"))]
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.stem)
+def test_the_live_route_is_the_rendered_one(release: Release, scenario: Path) -> None:
+    release.install("--values", str(scenario))
+    rendered = release.rendered()
+    live = release.live()
+    assert live["spec"] == rendered["spec"]
+    assert rendered["metadata"]["annotations"].items() <= live["metadata"]["annotations"].items()
+    assert rendered["metadata"]["labels"].items() <= live["metadata"]["labels"].items()
+    release.run_helm("uninstall", "route")
