@@ -1,0 +1,1 @@
+"""Keeps the LoRA adapters of a vLLM server as a ConfigMap says."""
