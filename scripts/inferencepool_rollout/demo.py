@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _roll_out(cluster: Cluster, requests: int) -> list[str]:
     """Install two pools, run the stages and print a row for each; return what was wrong."""
-    _install_pools(cluster)
+    install_pools(cluster)
     print(COLUMNS.format(*HEAD))
     print(COLUMNS.format("", "old/new", "", "old/new", "old/new", "", "", ""))
     findings: list[str] = []
@@ -81,7 +82,8 @@ def _roll_out(cluster: Cluster, requests: int) -> list[str]:
     return findings
 
 
-def _install_pools(cluster: Cluster) -> None:
+def install_pools(cluster: Cluster) -> None:
+    """Install pool-old and pool-new, and wait until their pods are ready."""
     for release in ("pool-old", "pool-new"):
         with step(f"helm install {release}", "15 s"):
             cluster.helm("install", release, POOL, "--values", POOL_VALUES, "--wait", "--timeout", "3m")
@@ -128,11 +130,29 @@ def _options(arguments: Sequence[str] | None) -> Options:
     parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave the cluster up and say what to try next")
     parser.add_argument("--down", action="store_true", help="remove what --keep left: cluster, docker engine of ours")
-    parser.add_argument("--name", default="inferencepool-demo", help="name of the kind cluster (%(default)s)")
-    parser.add_argument("--port", type=int, default=18080, help="port of 127.0.0.1 for the Gateway (%(default)s)")
-    parser.add_argument("--requests", type=int, default=1000, help="requests judged at each stage (%(default)s)")
+    parser.add_argument("--name", type=_name, default="inferencepool-demo", help="name of the cluster (%(default)s)")
+    parser.add_argument("--port", type=_port, default=18080, help="port of 127.0.0.1 for the Gateway (%(default)s)")
+    parser.add_argument("--requests", type=_count, default=1000, help="requests judged at each stage (%(default)s)")
     chosen = parser.parse_args(arguments)
     return Options(**vars(chosen))
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a cluster: take lower-case letters, digits and -")
+    return text
+
+
+def _port(text: str) -> int:
+    if not (text.isdecimal() and 1024 <= int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port from 1024 to 65535")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not (text.isdecimal() and 100 <= int(text) <= 1_000_000):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of requests from 100 to 1000000")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,49 @@
+"""Every command of the README does what the README says, in its order."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from charts import ROOT
+from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_rollout.tools import tool
+
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
+EVERYDAY = [line for line in BLOCKS[2].splitlines() if line and not line.startswith("#")]
+
+
+@pytest.fixture(scope="module")
+def environment(cluster: Cluster) -> Iterator[dict[str, str]]:
+    """The shell of an operator: KUBECONFIG, and helm and kubectl on PATH."""
+    path = os.pathsep.join([str(tool("helm4").parent), str(tool("kubectl").parent), os.environ["PATH"]])
+    yield {**os.environ, "KUBECONFIG": str(cluster.kubeconfig), "PATH": path}
+    cluster.helm("uninstall", "route", "pool-old", "pool-new", "--ignore-not-found", "--wait")
+
+
+def test_the_first_two_blocks_are_the_two_commands() -> None:
+    assert [block.strip() for block in BLOCKS[:2]] == ["./scripts/demo", "./scripts/test"]
+    assert len(BLOCKS) == 3
+
+
+def test_ci_runs_the_test_command_of_the_readme() -> None:
+    assert "./scripts/test" in (ROOT / ".ci/run").read_text()
+
+
+@pytest.mark.parametrize("command", EVERYDAY)
+def test_an_everyday_command_works(command: str, environment: dict[str, str]) -> None:
+    done = subprocess.run(command, shell=True, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_everyday_commands_end_with_the_new_pool_alone(cluster: Cluster, environment: dict[str, str]) -> None:
+    refs = cluster.kubectl("get", "httproute", "route", "--output=jsonpath={.spec.rules[*].backendRefs[*].name}")
+    assert refs == "pool-new"
+    assert cluster.kubectl("get", "inferencepools", "--output=name").split() == [
+        "inferencepool.inference.networking.k8s.io/pool-new"
+    ]
