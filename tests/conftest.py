@@ -1,5 +1,53 @@
+"""What all tests share: the option --keep-cluster, and the real cluster that those below cluster/ and long/ run on."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+
 import pytest
+
+from inferencepool_rollout import engine
+from inferencepool_rollout.cluster import kind
+from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_rollout.cluster.ready import ready
+from inferencepool_rollout.tools import tool
+
+NAME, PORT = "inferencepool-test", 18081
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--keep-cluster", action="store_true", help="leave the tests' kind cluster up for the next run")
+
+
+@pytest.fixture(scope="session")
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    made = ready(NAME, PORT)
+    yield made
+    if not request.config.getoption("--keep-cluster"):
+        kind.down(made.engine, NAME)
+        if not kind.ours():
+            engine.stop()
+
+
+@pytest.fixture(scope="session")
+def kubectl_on_path(cluster: Cluster) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{tool('kubectl').parent}{os.pathsep}{os.environ['PATH']}")
+        yield
+
+
+@pytest.fixture(scope="module")
+def kube_config(cluster: Cluster, kubectl_on_path: None) -> str:
+    """What pytest-helm-charts connects its `kube_cluster` with."""
+    return str(cluster.kubeconfig)
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[str]:
+    """A namespace of the test's own, gone with all that is in it when the test ends."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    cluster.kubectl("create", "namespace", name)
+    yield name
+    cluster.kubectl("delete", "namespace", name, "--wait=false")
