@@ -31,3 +31,4 @@ fi
 
 export PYTHONPATH="$root/scripts${PYTHONPATH:+:$PYTHONPATH}"
 export PYTHONPYCACHEPREFIX="$cache/pycache"
+unset PYTHONDONTWRITEBYTECODE # nothing of it lands in the checkout, and without it every start takes seconds
