@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,8 +69,10 @@ def run_stage(cluster: Cluster, stage: Stage, requests: int, namespace: str = "d
     answers = send(cluster.gateway_url, FOOD_REVIEW, Plan(count=requests))
     after = {pool: picks(cluster.core(), namespace, pool) for pool in stage.after}
     answered, picked_by = by_pool(answers, pods), gained(before, after)
-    lost = answers.lost + (during.lost if served_before else 0)
-    verdict = judge(stage.after, answered, picked_by, lost=lost)
+    judged = [during, answers] if served_before else [answers]
+    lost = sum(part.lost for part in judged)
+    causes = sum((part.causes() for part in judged), Counter[str]())
+    verdict = judge(stage.after, answered, picked_by, lost=lost, causes=causes)
     return Seen(len(answers), answered, picked_by, lost, follows, verdict)
 
 

@@ -53,13 +53,15 @@ def judge(
     picked: Mapping[str, int] | None = None,
     *,
     lost: int = 0,
+    causes: Mapping[str, int] | None = None,
     alpha: float = 0.001,
     peeking: bool = False,
 ) -> Verdict:
     """Judge one run.
 
     `asked`: pool -> weight (ratios; 0 is none), `answered`: pool -> good answers (by_pool), `picked`: pool -> picks
-    by its EPP while nobody else sent requests, `lost`: requests without a good answer. `alpha` is the probability
+    by its EPP while nobody else sent requests, `lost`: requests without a good answer, `causes`: what became of
+    them (Answers.causes). `alpha` is the probability
     that a right split is refused; it is shared evenly between the sources that are judged. With `peeking` the
     test holds although the same run is judged again and again as it goes on, else it must be judged once, after
     a number of requests fixed beforehand. Raises ValueError for weights that are none.
@@ -69,7 +71,8 @@ def judge(
     weights = list(asked.values())
     findings = []
     if lost:
-        findings.append(Finding(Fault.LOST, f"{lost} requests without a good answer"))
+        why = f" ({_counts(causes)})" if causes else ""
+        findings.append(Finding(Fault.LOST, f"{lost} requests without a good answer{why}"))
     strays = {who: count for who, count in answered.items() if who not in asked and count}
     if strays:
         findings.append(Finding(Fault.STRAY, f"from no pool that was asked: {_counts(strays)}"))
