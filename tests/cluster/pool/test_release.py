@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,8 @@ from pytest_helm_charts.k8s.deployment import wait_for_deployments_to_run
 from charts import CHARTS, VALUES
 from inferencepool_rollout.cluster.kind import Cluster
 from inferencepool_rollout.rollout.stage import pool_pods
+from inferencepool_rollout.traffic.load import Plan, send
+from inferencepool_rollout.traffic.request import Completion
 
 RELEASE = "pool-new"
 READY_SECONDS = 120
@@ -26,6 +29,7 @@ def installed(cluster: Cluster) -> Iterator[str]:
     cluster.helm(
         "install", RELEASE, CHARTS / "inferencepool", "--namespace", namespace, "--create-namespace",
         "--values", VALUES / "kind/pool.yaml",
+        "--set", "preview.parentRefs[0].name=inference-gateway,preview.parentRefs[0].namespace=default",
     )  # fmt: skip
     yield namespace
     cluster.kubectl("delete", "namespace", namespace, "--wait=false")
@@ -45,6 +49,18 @@ def test_every_pod_of_the_pool_serves_its_adapters(cluster: Cluster, installed: 
         path = f"/api/v1/namespaces/{installed}/pods/{pod}:8000/proxy/v1/models"
         models = json.loads(cluster.kubectl("get", "--raw", path))["data"]
         assert "food-review-1" in [model["id"] for model in models]
+
+
+def test_testers_reach_the_pool_through_the_gateway_before_it_has_weight(cluster: Cluster, installed: str) -> None:
+    """And so the gateway has judged it."""
+    tester = Completion("food-review", headers={"x-inferencepool": f"{installed}/{RELEASE}"})
+    time.sleep(2)  # the gateway hears of a ready pod up to a second after the API server
+    answers = send(cluster.gateway_url, tester, Plan(count=20))
+    assert answers.lost == 0
+    assert set(answers.by_pod()) <= set(pool_pods(cluster, installed))
+    pool = json.loads(cluster.kubectl("-n", installed, "get", "inferencepool", RELEASE, "--output=json"))
+    conditions = {c["type"]: c["status"] for parent in pool["status"]["parents"] for c in parent["conditions"]}
+    assert conditions == {"Accepted": "True", "ResolvedRefs": "True"}
 
 
 def test_the_live_objects_are_the_rendered_ones(cluster: Cluster, installed: str) -> None:
