@@ -49,7 +49,7 @@ def parse(text: str, max_adapters: int | None = None) -> Config:
     default = root.get("defaultBaseModel")
     config = Config(
         root["host"],
-        root["port"],
+        int(root["port"]),
         tuple(
             Adapter(item["id"], item["source"], item.get("base-model", default))
             for item in root.get("ensureExist", {"models": []})["models"]

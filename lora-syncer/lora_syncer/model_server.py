@@ -14,6 +14,8 @@ from typing import Any
 
 from lora_syncer.config import Adapter
 
+NO_PATH = "it has no such path; start vLLM with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=true"
+
 
 class ServerError(Exception):
     """The model server did not do what it was asked; `status` is what it answered, None if it did not answer."""
@@ -64,12 +66,12 @@ class ModelServer:
         answer = self._ask("GET", "/v1/models")
         try:
             cards = json.loads(answer)["data"]
-            base = [card for card in cards if card["parent"] is None]
+            base = [card for card in cards if card.get("parent") is None]
             return Models(
                 frozenset(str(name) for card in base for name in (card["id"], card["root"])),
-                {str(card["id"]): str(card["root"]) for card in cards if card["parent"] is not None},
+                {str(card["id"]): str(card["root"]) for card in cards if card.get("parent") is not None},
             )
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ServerError(f"{self} answered /v1/models with no list of models: {answer[:200]!r}") from error
 
     def load(self, adapter: Adapter) -> None:
@@ -84,7 +86,7 @@ class ModelServer:
         try:
             self._ask("POST", "/v1/unload_lora_adapter", {"lora_name": adapter_id})
         except ServerError as error:
-            if error.status != HTTPStatus.NOT_FOUND:
+            if error.status != HTTPStatus.NOT_FOUND or NO_PATH in str(error):
                 raise
 
     def _ask(self, method: str, path: str, body: Any = None, timeout: float | None = None) -> bytes:
@@ -110,7 +112,7 @@ def _cause(answer: bytes) -> str:
     try:
         error = json.loads(answer)
         if error.get("detail") == "Not Found":
-            return "it has no such path; start vLLM with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=true"
+            return NO_PATH
         return str(error.get("error", error)["message"])
     except (ValueError, KeyError, TypeError, AttributeError):
         return text

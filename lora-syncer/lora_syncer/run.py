@@ -22,6 +22,8 @@ class Run:
     models: Models | None = None
     #: Adapters that the syncer loaded: it was answered so, and they have been served from that source ever since.
     loaded: dict[str, str] = field(default_factory=dict)
+    #: Loads that were asked for and not answered: an adapter that is served from there later counts as loaded.
+    unanswered: set[tuple[str, str]] = field(default_factory=set)
     _taken_over: bool = False
     _joined: bool = False
     _served: set[tuple[str, str]] = field(default_factory=set)
@@ -29,7 +31,9 @@ class Run:
     def observe(self, models: Models) -> None:
         """Note an answer of /v1/models."""
         self.models = models
-        self.loaded = {id_: source for id_, source in self.loaded.items() if models.adapters.get(id_) == source}
+        known = self.loaded.items() | self.unanswered
+        self.loaded = {id_: source for id_, source in models.adapters.items() if (id_, source) in known}
+        self.unanswered -= self.loaded.items()
 
     def follow(self, config: Config) -> None:
         """Note what the configuration in force says of the adapters that are served."""

@@ -56,6 +56,7 @@ class Syncer:
         assert new is not None
         self._failures.clear()
         self._backoffs.clear()
+        self._hopeless.clear()
         if old is None or (old.host, old.port) != (new.host, new.port):
             self._server = ModelServer(new.host, new.port, self.timeouts, self.api_key)
             self._start_anew(Run())
@@ -87,6 +88,9 @@ class Syncer:
         assert self.file.config is not None
         self._run.observe(models)
         self._run.follow(self.file.config)
+        left = {step.id for step in self._plan().steps}
+        self._failures = {id_: cause for id_, cause in self._failures.items() if id_ in left}
+        self._backoffs = {id_: backoff for id_, backoff in self._backoffs.items() if id_ in left}
 
     def _contact_failed(self, error: ServerError) -> None:
         if isinstance(error, ServerDown) and (self._run.models is not None or not self._run.from_start):
@@ -108,9 +112,6 @@ class Syncer:
         for step in tried:
             if step.id in left:
                 self._failed(step, "was answered with success, yet /v1/models has not changed")
-            else:
-                self._failures.pop(step.id, None)
-                self._backoffs.pop(step.id, None)
         return any(step.id not in left for step in tried)
 
     def _plan(self) -> Plan:
@@ -157,8 +158,13 @@ class Syncer:
 
     def _load(self, adapter: Adapter) -> None:
         assert self._server is not None
-        with self.metrics.timed("load"):
-            self._server.load(adapter)
+        try:
+            with self.metrics.timed("load"):
+                self._server.load(adapter)
+        except ServerError as error:
+            if error.status is None:
+                self._run.unanswered.add((adapter.id, adapter.source))
+            raise
         self._run.loaded[adapter.id] = adapter.source
         log.info("adapter loaded", extra={"adapter": adapter.id, "source": adapter.source})
 

@@ -1,0 +1,123 @@
+"""Readiness: a pod joins its pool when its adapters are served, and a bad change does not take it out again."""
+
+from __future__ import annotations
+
+import pytest
+
+from lora_syncer.syncer import Syncer
+from unit.syncer.conftest import Clock, make_syncer
+from unit.syncer.test_syncer import rounds
+from unit.syncer.vllm_server import Fault, VllmServer
+from unit.syncer.volume import Volume
+
+
+@pytest.fixture
+def ready(vllm: VllmServer, volume: Volume, syncer: Syncer, clock: Clock) -> Syncer:
+    """A syncer whose pod has joined with the adapter `one`."""
+    volume.configure(vllm.port, {"one": "a/one"})
+    rounds(syncer, clock)
+    assert syncer.status.ready
+    return syncer
+
+
+def test_a_pod_is_not_ready_before_the_first_round(syncer: Syncer) -> None:
+    assert not syncer.status.ready
+
+
+def test_a_pod_is_not_ready_without_a_good_configuration(volume: Volume, syncer: Syncer, clock: Clock) -> None:
+    volume.write("")
+    rounds(syncer, clock)
+    assert not syncer.status.ready
+
+
+def test_a_pod_is_not_ready_while_one_adapter_is_missing(
+    vllm: VllmServer, volume: Volume, syncer: Syncer, clock: Clock
+) -> None:
+    volume.configure(vllm.port, {"one": "a/one", "two": "missing/two"})
+    rounds(syncer, clock)
+    assert vllm.sources == {"one": "a/one"}
+    assert not syncer.status.ready
+
+
+def test_a_pod_is_not_ready_while_an_adapter_is_served_from_elsewhere(
+    vllm: VllmServer, volume: Volume, syncer: Syncer, clock: Clock
+) -> None:
+    vllm.by_hand("load", lora_name="one", lora_path="b/one")
+    volume.configure(vllm.port, {"one": "a/one"})
+    rounds(syncer, clock)
+    assert not syncer.status.ready
+
+
+def test_a_pod_that_needs_no_adapter_is_ready_when_the_server_is(
+    vllm: VllmServer, volume: Volume, syncer: Syncer, clock: Clock
+) -> None:
+    vllm.healthy = False
+    volume.configure(vllm.port, {})
+    rounds(syncer, clock)
+    assert not syncer.status.ready
+    vllm.healthy = True
+    rounds(syncer, clock)
+    assert syncer.status.ready
+
+
+def test_an_adapter_that_can_not_be_added_leaves_the_pod_in_its_pool(
+    vllm: VllmServer, volume: Volume, ready: Syncer, clock: Clock
+) -> None:
+    volume.configure(vllm.port, {"one": "a/one", "two": "missing/two"})
+    rounds(ready, clock)
+    assert ready.status.ready
+    assert "two" in ready.status.missing
+
+
+def test_a_configuration_that_is_refused_leaves_the_pod_in_its_pool(
+    volume: Volume, ready: Syncer, clock: Clock
+) -> None:
+    volume.write("vLLMLoRAConfig: [")
+    rounds(ready, clock)
+    assert ready.status.ready
+    assert ready.status.config_error is not None
+
+
+def test_a_pod_leaves_while_an_adapter_that_it_has_served_is_missing(
+    vllm: VllmServer, ready: Syncer, clock: Clock
+) -> None:
+    vllm.faults["/v1/load_lora_adapter"] = [Fault.ERROR]
+    vllm.by_hand("unload", lora_name="one")
+    ready.round()
+    assert not ready.status.ready
+    rounds(ready, clock)
+    rounds(ready, clock)
+    assert ready.status.ready
+
+
+def test_a_pod_leaves_when_the_server_is_gone_and_joins_again_with_its_adapters(
+    vllm: VllmServer, ready: Syncer, clock: Clock
+) -> None:
+    vllm.stop()
+    rounds(ready, clock, 1)
+    assert not ready.status.ready
+    vllm.start()
+    rounds(ready, clock)
+    assert ready.status.ready
+    assert vllm.sources == {"one": "a/one"}
+
+
+def test_a_late_answer_leaves_the_pod_in_its_pool(vllm: VllmServer, ready: Syncer, clock: Clock) -> None:
+    vllm.faults["/v1/models"] = [Fault.LATE]
+    ready.round()
+    assert ready.status.ready
+
+
+def test_a_dropped_adapter_is_not_missed(vllm: VllmServer, volume: Volume, ready: Syncer, clock: Clock) -> None:
+    volume.configure(vllm.port, {})
+    rounds(ready, clock)
+    assert vllm.sources == {}
+    assert ready.status.ready
+
+
+def test_a_syncer_that_restarts_finds_its_pod_ready(
+    vllm: VllmServer, volume: Volume, ready: Syncer, clock: Clock
+) -> None:
+    second = make_syncer(volume, clock)
+    second.round()
+    assert second.status.ready
