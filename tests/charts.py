@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -75,7 +76,8 @@ def _template(
         command = [str(tool(helm)), "template", release, str(CHARTS / chart), "--namespace", namespace]
         for path in (*files, values_file.name):
             command += ["--values", path]
-        done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+        roomy = {**os.environ, "GOGC": "off"}  # a short life needs no garbage collection: a third less time
+        done = subprocess.run([*command, *arguments], env=roomy, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RenderError(done.stderr.strip())
     return done.stdout

@@ -2,8 +2,14 @@
 {{- define "inferencepool.checks" -}}
 {{- include "inferencepool.checkDrain" . }}
 {{- include "inferencepool.checkAdapters" . }}
+{{- include "inferencepool.checkLoraMode" . }}
+{{- include "inferencepool.checkApi" . }}
 {{- include "inferencepool.checkAliases" . }}
+{{- include "inferencepool.checkObjectives" . }}
+{{- include "inferencepool.checkEpp" . }}
+{{- include "inferencepool.checkFlags" . }}
 {{- include "inferencepool.checkPlugins" . }}
+{{- include "inferencepool.checkModelServer" . }}
 {{- end }}
 
 {{- /* Nothing, or a refusal because modelServer.drain does not let a generation end. */}}
@@ -41,25 +47,17 @@
 {{- end -}}
 {{- end }}
 
-{{- /* Nothing, or a refusal because several targets of one of aliases are not all weighted. */}}
-{{- define "inferencepool.checkAliases" -}}
-{{- range .Values.aliases -}}
-{{- $weighted := 0 -}}
-{{- range .targets }}{{ if hasKey . "weight" }}{{ $weighted = add1 $weighted }}{{ end }}{{ end -}}
-{{- if and (gt (len .targets) 1) (ne (int $weighted) (len .targets)) -}}
-{{- fail (printf "the alias %s has %d targets and %d of them a weight; give each one a weight" .model (len .targets) (int $weighted)) -}}
+{{- /* Nothing, or a refusal because lora.mode can't do what lora asks. */}}
+{{- define "inferencepool.checkLoraMode" -}}
+{{- with .Values.lora -}}
+{{- if and .absent (ne .mode "syncer") -}}
+{{- fail (printf "lora.absent is given, but lora.mode is %s and only the syncer unloads; set lora.mode=syncer or empty lora.absent" .mode) -}}
 {{- end -}}
+{{- if and .adapters (eq .mode "resolver") -}}
+{{- fail "lora.adapters are given, but lora.mode is resolver, which finds each adapter by its name in lora.volume; empty lora.adapters" -}}
 {{- end -}}
-{{- end }}
-
-{{- /* Nothing, or a refusal because epp.plugins names custom without a config, or a config without naming custom. */}}
-{{- define "inferencepool.checkPlugins" -}}
-{{- with .Values.epp.plugins -}}
-{{- if and (eq .preset "custom") (not .custom) -}}
-{{- fail "epp.plugins.preset is custom, but epp.plugins.custom is empty; put the EndpointPickerConfig there" -}}
-{{- end -}}
-{{- if and .custom (ne .preset "custom") -}}
-{{- fail (printf "epp.plugins.custom is given, but epp.plugins.preset is %s and it would be ignored; set epp.plugins.preset=custom" .preset) -}}
+{{- if and (eq .mode "resolver") (not .volume) -}}
+{{- fail "lora.mode is resolver, but lora.volume is empty and no adapter would be found; set lora.volume to the volume that holds them" -}}
 {{- end -}}
 {{- end -}}
 {{- end }}

@@ -1,42 +1,29 @@
-{{- /* The EndpointPickerConfig: the file that epp.plugins.preset names, or epp.plugins.custom. */}}
+{{- /* Name of the EPP's generation, a file of files/epp: epp.generation, or the one that belongs to the API's. */}}
+{{- define "inferencepool.eppGeneration" -}}
+{{- .Values.epp.generation | default (include "inferencepool.api" . | fromJson).epp -}}
+{{- end }}
+
+{{- /* The EPP's generation as JSON: image, args, healthServices, rules, apis, presets and what it can. */}}
+{{- define "inferencepool.epp" -}}
+{{- tpl (.Files.Get (printf "files/epp/%s.yaml" (include "inferencepool.eppGeneration" .))) . | fromYaml | toJson -}}
+{{- end }}
+
+{{- /* Image of the EPP: epp.image over the generation's. */}}
+{{- define "inferencepool.eppImage" -}}
+{{- include "inferencepool.imageOver" (dict "root" . "image" .Values.epp.image "preset" (include "inferencepool.epp" . | fromJson).image) -}}
+{{- end }}
+
+{{- /* The EndpointPickerConfig: the file that epp.plugins.preset names for the EPP's generation, or epp.plugins.custom. */}}
 {{- define "inferencepool.plugins" -}}
-{{- with .Values.epp.plugins -}}
-{{- ternary .custom ($.Files.Get (printf "files/plugins/%s.yaml" .preset)) (eq .preset "custom") -}}
-{{- end -}}
+{{- $file := printf "files/plugins/%s/%s.yaml" (include "inferencepool.eppGeneration" .) .Values.epp.plugins.preset -}}
+{{- $config := ternary .Values.epp.plugins.custom (.Files.Get $file) (eq .Values.epp.plugins.preset "custom") -}}
+{{- include "inferencepool.withEngine" (dict "root" . "config" $config) -}}
 {{- end }}
 
-{{- /* Health service that a probe (`liveness` or `readiness`) asks for: with several replicas only the leader is ready. */}}
-{{- define "inferencepool.eppHealthService" -}}
-{{- ternary .probe "inference-extension" (gt (int .root.Values.epp.replicas) 1) -}}
-{{- end }}
-
-{{- /* Flags of the EPP as a YAML list, from epp and the release. */}}
+{{- /* Flags of the EPP as a YAML list: the generation's and epp.flags. */}}
 {{- define "inferencepool.eppArgs" -}}
-- --pool-name
-- {{ .Release.Name | quote }}
-- --pool-namespace
-- {{ .Release.Namespace | quote }}
-- --pool-group
-- inference.networking.k8s.io
-- --v
-- {{ .Values.epp.verbosity | quote }}
-- --zap-encoder
-- json
-- --grpc-port
-- "9002"
-- --grpc-health-port
-- "9003"
-- --metrics-port
-- "9090"
-- --config-file
-- /config/plugins.yaml
-- --tracing=false
-- --secure-serving={{ .Values.epp.tls }}
-- --metrics-endpoint-auth={{ .Values.epp.metricsAuth }}
-{{- if gt (int .Values.epp.replicas) 1 }}
-- --ha-enable-leader-election
-{{- end }}
+{{- (include "inferencepool.epp" . | fromJson).args | toYaml }}
 {{- range $flag, $value := .Values.epp.flags }}
-- --{{ $flag }}={{ $value }}
+- {{ printf "--%s=%s" $flag (ternary $value (toJson $value) (kindIs "string" $value)) | quote }}
 {{- end }}
 {{- end }}

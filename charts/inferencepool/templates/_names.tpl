@@ -26,6 +26,13 @@ app.kubernetes.io/component: {{ .component }}
 {{ $registry }}/{{ .image.repository }}{{ $version }}
 {{- end }}
 
+{{- /* An image reference: what is set of `image` over `preset`, with `root`. */}}
+{{- define "inferencepool.imageOver" -}}
+{{- $set := dict -}}
+{{- range $key, $value := pick .image "registry" "repository" "tag" "digest" }}{{ if $value }}{{ $_ := set $set $key $value }}{{ end }}{{ end -}}
+{{- include "inferencepool.image" (dict "root" .root "image" (merge $set .preset)) -}}
+{{- end }}
+
 {{- /* Pull secrets of a pod, from global.imagePullSecrets. */}}
 {{- define "inferencepool.pullSecrets" -}}
 {{- with .Values.global.imagePullSecrets -}}

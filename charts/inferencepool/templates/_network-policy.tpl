@@ -1,0 +1,13 @@
+{{- /* Pods of one part (`component`: model-server, epp or test) of this release, as a NetworkPolicyPeer. */}}
+{{- define "inferencepool.peer" -}}
+- podSelector:
+    matchLabels:
+      {{- include "inferencepool.selector" . | nindent 6 }}
+{{- end }}
+
+{{- /* An egress rule to the DNS of the cluster. */}}
+{{- define "inferencepool.egressToDns" -}}
+- ports:
+    - {port: 53, protocol: UDP}
+    - {port: 53, protocol: TCP}
+{{- end }}

@@ -1,0 +1,67 @@
+"""`helm test` passes on a good pool and names what is wrong with another; both under the restricted profile."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cluster.pool.pools import Pools
+from inferencepool_rollout.failure import Failure
+
+GOOD, DRIFTED = "good", "drifted"
+
+
+@pytest.fixture(scope="module")
+def installed(pools: Pools) -> Pools:
+    """A pool with all the chart has for production, and one whose adapters nothing keeps loaded."""
+    pools.install(GOOD, {"epp.replicas": 2, "networkPolicy.enabled": True})
+    pools.install(DRIFTED, {"modelServer.replicas": 1, "lora.mode": "static"})
+    return pools
+
+
+def helm_test(pools: Pools, release: str) -> tuple[bool, str]:
+    """Whether the release's test passes, and what it prints."""
+    try:
+        pools.helm("test", release, "--timeout=120s")
+        passed = True
+    except Failure:
+        passed = False
+    return passed, pools.kubectl("logs", f"{release}-test")
+
+
+def test_a_good_pool_passes_and_is_told_apart_part_by_part(installed: Pools) -> None:
+    passed, printed = helm_test(installed, GOOD)
+    assert passed, printed
+    assert "endpoint picker good-epp: 1 of 2 ready (only the leader is)" in printed
+    assert printed.count("serves") == 2
+    assert printed.count("food-review-1") == 2
+
+
+def test_a_missing_adapter_is_named_with_the_pod_that_misses_it(installed: Pools) -> None:
+    assert helm_test(installed, DRIFTED)[0]
+    selector = f"app.kubernetes.io/instance={DRIFTED},app.kubernetes.io/component=model-server"
+    pod = installed.kubectl("get", "pods", f"--selector={selector}", "--output=jsonpath={.items[0].metadata.name}")
+    path = f"/api/v1/namespaces/{installed.namespace}/pods/{pod}:8000/proxy/v1/unload_lora_adapter"
+    installed.kubectl("create", "--raw", path, "--filename=-", stdin=json.dumps({"lora_name": "food-review-1"}))
+    passed, printed = helm_test(installed, DRIFTED)
+    assert not passed
+    assert f"FAILED: model server {pod} does not serve food-review-1" in printed
+
+
+def test_a_standby_is_not_evicted_while_nobody_leads(installed: Pools) -> None:
+    selector = f"app.kubernetes.io/instance={GOOD},app.kubernetes.io/component=epp"
+    pods = json.loads(installed.kubectl("get", "pods", f"--selector={selector}", "--output=json"))["items"]
+    leads = {pod["metadata"]["name"]: pod["status"]["containerStatuses"][0]["ready"] for pod in pods}
+    leader, standby = sorted(leads, key=lambda name: not leads[name])
+    assert sorted(leads.values()) == [False, True]
+
+    def evict(pod: str) -> None:
+        eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}}
+        path = f"/api/v1/namespaces/{installed.namespace}/pods/{pod}/eviction"
+        installed.kubectl("create", "--raw", path, "--filename=-", stdin=json.dumps(eviction))
+
+    evict(leader)
+    with pytest.raises(Failure, match="disruption budget"):
+        evict(standby)
+    installed.kubectl("wait", f"pod/{standby}", "--for=condition=Ready", "--timeout=60s")

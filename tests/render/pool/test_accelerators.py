@@ -1,0 +1,206 @@
+"""`accelerator.preset` asks for the right resource on the right nodes, at every provider that has it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from charts import CHARTS, Manifest, RenderError, only, render
+
+FAMILIES = {
+    path.stem: yaml.safe_load(path.read_text()) for path in (CHARTS / "inferencepool/files/accelerators").glob("*.yaml")
+}
+OFFERS = [
+    (preset, provider)
+    for family in FAMILIES.values()
+    for preset, data in family["presets"].items()
+    for provider in list(data["nodes"])[:1]
+]
+"""Each preset at one provider; the cluster's tests have them all."""
+
+
+def pool(accelerator: dict[str, Any], provider: str = "bare", **server: Any) -> list[Manifest]:
+    image = {"repository": "example/vllm", **server.pop("image", {})}
+    count = accelerator.get("count", 4 if accelerator["preset"] == "google-tpu-7x" else 1)
+    values = {
+        "provider": provider,
+        "accelerator": {**accelerator, "count": count},
+        "modelServer": {"image": image, **server},
+    }
+    return render("inferencepool", "pool-new", values)
+
+
+def pod_spec(manifests: list[Manifest]) -> Manifest:
+    spec: Manifest = only(manifests, "Deployment", "pool-new")["spec"]["template"]["spec"]
+    return spec
+
+
+def allowed(spec: Manifest) -> dict[str, set[str]]:
+    """Values of node labels that the pod's node selector and its only node selector term allow; none: no such label."""
+    found = {label: {value} for label, value in spec.get("nodeSelector", {}).items()}
+    affinity = (
+        spec.get("affinity", {}).get("nodeAffinity", {}).get("requiredDuringSchedulingIgnoredDuringExecution", {})
+    )
+    (term,) = affinity.get("nodeSelectorTerms", [{}])
+    expressions = term.get("matchExpressions", [])
+    assert all(e["operator"] == ("In" if "values" in e else "DoesNotExist") for e in expressions)
+    return found | {e["key"]: set(e.get("values", [])) for e in expressions}
+
+
+@pytest.mark.parametrize(("preset", "provider"), OFFERS)
+def test_only_nodes_with_the_labels_of_the_preset_are_taken(preset: str, provider: str) -> None:
+    family = FAMILIES[preset.split("-")[0]]
+    labels = {label: set(values) for label, values in family["presets"][preset]["nodes"][provider].items()}
+    found = allowed(pod_spec(pool({"preset": preset}, provider)))
+    assert {label: values for label, values in found.items() if label != family.get("topologyLabel")} == labels
+
+
+@pytest.mark.parametrize(("preset", "provider"), OFFERS)
+def test_the_resource_of_the_preset_is_asked_for_as_often_as_told(preset: str, provider: str) -> None:
+    family = FAMILIES[preset.split("-")[0]]
+    data = family["presets"][preset]
+    resource = data.get("resourceByProvider", {}).get(provider) or data.get("resource") or family.get("resource")
+    limits = pod_spec(pool({"preset": preset}, provider))["containers"][0]["resources"].get("limits", {})
+    count = 4 if preset == "google-tpu-7x" else 1
+    assert limits == ({resource: count} if resource else {})
+
+
+def test_the_schema_names_every_preset_and_no_other() -> None:
+    schema = json.loads((CHARTS / "inferencepool/values.schema.json").read_text())
+    named = schema["properties"]["accelerator"]["properties"]["preset"]["enum"]
+    assert sorted(named) == sorted(["", *(preset for family in FAMILIES.values() for preset in family["presets"])])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_presets_are_found_by_the_first_word_of_their_name(family: str) -> None:
+    assert {preset.split("-")[0] for preset in FAMILIES[family]["presets"]} == {family}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_tells_where_its_labels_are_documented(family: str) -> None:
+    comments = (CHARTS / f"inferencepool/files/accelerators/{family}.yaml").read_text().split("\nimages:")[0]
+    assert "https://" in comments
+
+
+def test_without_a_preset_the_chart_asks_for_nothing_itself() -> None:
+    spec = pod_spec(render("inferencepool", "pool-new"))
+    assert not {"nodeSelector", "affinity", "tolerations"} & spec.keys()
+    assert spec["containers"][0]["resources"] == {}
+
+
+def test_the_preset_adds_to_what_is_said_by_hand() -> None:
+    spec = pod_spec(
+        pool(
+            {"preset": "nvidia-l4"},
+            "gke",
+            nodeSelector={"pool": "a"},
+            tolerations=[{"key": "mine", "operator": "Exists"}],
+            resources={"requests": {"cpu": "4"}, "limits": {"memory": "32Gi"}},
+        )
+    )
+    assert spec["nodeSelector"] == {"cloud.google.com/gke-accelerator": "nvidia-l4", "pool": "a"}
+    assert {"key": "mine", "operator": "Exists"} in spec["tolerations"]
+    assert spec["containers"][0]["resources"] == {
+        "requests": {"cpu": "4"},
+        "limits": {"memory": "32Gi", "nvidia.com/gpu": 1},
+    }
+
+
+def test_each_term_of_an_affinity_by_hand_gets_the_labels_of_the_preset() -> None:
+    terms = [{"matchExpressions": [{"key": "zone", "operator": "In", "values": [zone]}]} for zone in "ab"]
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
+    spec = pod_spec(pool({"preset": "nvidia-h100-80gb"}, "eks", affinity={"nodeAffinity": required}))
+    found = spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    types = {"key": "node.kubernetes.io/instance-type", "operator": "In", "values": ["p5.4xlarge", "p5.48xlarge"]}
+    assert [term["matchExpressions"] for term in found] == [[term["matchExpressions"][0], types] for term in terms]
+
+
+@pytest.mark.parametrize("count", [1, 4, 8])
+def test_a_tpu_node_has_the_topology_of_its_number_of_chips(count: int) -> None:
+    spec = pod_spec(pool({"preset": "google-tpu-v6e", "count": count}, "gke"))
+    topology = spec["nodeSelector"]["cloud.google.com/gke-tpu-topology"]
+    sides = [int(side) for side in topology.split("x")]
+    assert sides[0] * sides[1] == count
+
+
+@pytest.mark.parametrize(
+    ("preset", "image"),
+    [
+        ("", "docker.io/vllm/vllm-openai:v0.32.0"),
+        ("nvidia-l4", "docker.io/vllm/vllm-openai:v0.32.0"),
+        ("amd-mi300x", "docker.io/vllm/vllm-openai-rocm:v0.32.0"),
+        ("cpu", "docker.io/vllm/vllm-openai-cpu:v0.32.0"),
+    ],
+)
+def test_the_image_is_the_build_for_the_accelerator(preset: str, image: str) -> None:
+    spec = pod_spec(render("inferencepool", "pool-new", {"accelerator": {"preset": preset}}))
+    assert spec["containers"][0]["image"] == image
+
+
+def test_an_image_by_hand_wins_over_the_build_for_the_accelerator() -> None:
+    spec = pod_spec(pool({"preset": "cpu"}, image={"registry": "localhost", "repository": "vllm", "tag": "local"}))
+    assert spec["containers"][0]["image"] == "localhost/vllm:local"
+
+
+def test_all_accelerators_of_a_pod_share_each_layer() -> None:
+    args = pod_spec(pool({"preset": "nvidia-h100-80gb", "count": 8}))["containers"][0]["args"]
+    assert args[args.index("--tensor-parallel-size") + 1] == "8"
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (
+            {"provider": "eks", "accelerator": {"preset": "google-tpu-v6e"}},
+            "accelerator.preset google-tpu-v6e is not to be had with provider eks, only with gke",
+        ),
+        (
+            {"provider": "gke", "accelerator": {"preset": "google-tpu-v6e", "count": 3}},
+            "accelerator.count is 3, but a node has 1, 4, 8 of accelerator.preset google-tpu-v6e",
+        ),
+        (
+            {"accelerator": {"preset": "intel-gaudi3"}},
+            "no image of modelServer.preset vllm for accelerator.preset intel-gaudi3 is known",
+        ),
+        (
+            {"accelerator": {"preset": "nvidia-l4"}, "modelServer": {"resources": {"limits": {"nvidia.com/gpu": 2}}}},
+            "modelServer.resources.limits has nvidia.com/gpu",
+        ),
+        (
+            {"accelerator": {"preset": "nvidia-l4", "count": 4}, "modelServer": {"tensorParallelSize": 2}},
+            "modelServer.tensorParallelSize (2) times modelServer.pipelineParallelSize (1) is not the 4 accelerators",
+        ),
+        ({"accelerator": {"preset": "cpu", "count": 2}}, "accelerator.preset cpu counts nothing"),
+        (
+            {"accelerator": {"preset": "cpu", "dra": {"enabled": True}}},
+            'accelerator.preset "cpu" has no DeviceClass',
+        ),
+        ({"accelerator": {"dra": {"enabled": True}}}, 'accelerator.preset "" has no DeviceClass'),
+    ],
+)
+def test_what_no_node_has_is_refused(values: dict[str, Any], told: str) -> None:
+    with pytest.raises(RenderError, match=re.escape(told)):
+        render("inferencepool", "pool-new", values)
+
+
+def test_dynamic_resources_are_claimed_instead_of_a_resource_and_labels() -> None:
+    manifests = pool({"preset": "nvidia-h100-80gb", "count": 2, "dra": {"enabled": True}})
+    spec = pod_spec(manifests)
+    request = only(manifests, "ResourceClaimTemplate")["spec"]["spec"]["devices"]["requests"][0]
+    assert (request["exactly"]["deviceClassName"], request["exactly"]["count"]) == ("gpu.nvidia.com", 2)
+    assert "NVIDIA H100 80GB HBM3" in request["exactly"]["selectors"][0]["cel"]["expression"]
+    assert spec["resourceClaims"] == [
+        {"name": "accelerator", "resourceClaimTemplateName": "pool-new-accelerator"},
+    ]
+    assert spec["containers"][0]["resources"] == {"claims": [{"name": "accelerator"}]}
+    assert not {"nodeSelector", "affinity"} & spec.keys()
+
+
+def test_dynamic_resources_need_a_kubernetes_that_has_them() -> None:
+    values = {"accelerator": {"preset": "nvidia-l4", "dra": {"enabled": True}}}
+    with pytest.raises(RenderError, match=re.escape("Kubernetes v1.33.0 does not serve resource.k8s.io/v1")):
+        render("inferencepool", "pool-new", values, arguments=["--kube-version", "1.33.0"])

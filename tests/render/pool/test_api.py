@@ -1,0 +1,127 @@
+"""The generations of the Inference Extension's API, and what each makes of aliases and objectives."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from charts import Manifest, RenderError, only, render
+
+POOL = "inference.networking.k8s.io/v1/InferencePool"
+OBJECTIVE = "inference.networking.x-k8s.io/v1alpha2/InferenceObjective"
+REWRITE = "inference.networking.x-k8s.io/v1alpha2/InferenceModelRewrite"
+OLD_POOL = "inference.networking.x-k8s.io/v1alpha2/InferencePool"
+ROUTER = "llm-d.ai/v1alpha2/InferenceObjective"
+ALIAS = {"model": "food-review", "targets": [{"model": "a", "weight": 1_000_000}, {"model": "b", "weight": 1}]}
+
+
+def rendered(*served: str, **values: Any) -> list[Manifest]:
+    arguments = [f"--api-versions={version}" for version in served]
+    return render("inferencepool", "pool-new", values, arguments=arguments)
+
+
+def generation(*served: str, **values: Any) -> str:
+    version: str = only(rendered(*served, objectives=[], **values), "InferencePool")["apiVersion"]
+    return version
+
+
+@pytest.mark.parametrize(
+    ("served", "version"),
+    [
+        ((), "inference.networking.k8s.io/v1"),
+        ((POOL, OBJECTIVE, REWRITE), "inference.networking.k8s.io/v1"),
+        ((POOL, OLD_POOL, OBJECTIVE), "inference.networking.k8s.io/v1"),
+        ((POOL, ROUTER), "inference.networking.k8s.io/v1"),
+        ((OLD_POOL,), "inference.networking.x-k8s.io/v1alpha2"),
+    ],
+)
+def test_the_pool_is_of_the_api_that_the_cluster_serves(served: tuple[str, ...], version: str) -> None:
+    assert generation(*served) == version
+
+
+def test_a_chosen_generation_stands_whatever_the_cluster_serves() -> None:
+    assert generation(POOL, OBJECTIVE, api={"generation": "x-k8s"}) == "inference.networking.x-k8s.io/v1alpha2"
+
+
+@pytest.mark.parametrize(
+    ("served", "version"),
+    [
+        ((POOL, OBJECTIVE), "inference.networking.x-k8s.io/v1alpha2"),
+        ((POOL, ROUTER), "llm-d.ai/v1alpha2"),
+        ((POOL, OBJECTIVE, ROUTER), "inference.networking.x-k8s.io/v1alpha2"),
+    ],
+)
+def test_objectives_are_of_the_api_that_the_cluster_serves(served: tuple[str, ...], version: str) -> None:
+    objectives = [{"name": "batch", "priority": -2147483648}]
+    objective = only(rendered(*served, objectives=objectives), "InferenceObjective")
+    assert objective["apiVersion"] == version
+    assert objective["spec"]["priority"] == -2147483648
+
+
+@pytest.mark.parametrize(
+    ("chosen", "version"), [("v1", "inference.networking.x-k8s.io/v1alpha2"), ("router", "llm-d.ai/v1alpha2")]
+)
+def test_aliases_are_the_rules_of_one_rewrite(chosen: str, version: str) -> None:
+    base = {"model": "Any/Name:1", "targets": [{"model": "c"}]}
+    rewrite = only(rendered(api={"generation": chosen}, aliases=[ALIAS, base]), "InferenceModelRewrite")
+    assert rewrite["apiVersion"] == version
+    assert rewrite["spec"]["poolRef"] == {
+        "group": "inference.networking.k8s.io",
+        "kind": "InferencePool",
+        "name": "pool-new",
+    }
+    rules = rewrite["spec"]["rules"]
+    assert [rule["matches"][0]["model"]["value"] for rule in rules] == ["food-review", "Any/Name:1"]
+    assert rules[0]["targets"] == [
+        {"modelRewrite": "a", "weight": 1_000_000},
+        {"modelRewrite": "b", "weight": 1},
+    ]
+
+
+def test_in_x_k8s_each_alias_is_an_inference_model() -> None:
+    aliases = [ALIAS | {"criticality": "Critical"}, {"model": "Any/Name:1", "targets": [{"model": "c"}]}]
+    manifests = rendered(api={"generation": "x-k8s"}, aliases=aliases)
+    first, second = (m for m in manifests if m["kind"] == "InferenceModel")
+    assert first["metadata"]["name"] == "pool-new-food-review"
+    assert first["spec"] == {
+        "modelName": "food-review",
+        "criticality": "Critical",
+        "poolRef": {"group": "inference.networking.x-k8s.io", "kind": "InferencePool", "name": "pool-new"},
+        "targetModels": [{"name": "a", "weight": 1_000_000}, {"name": "b", "weight": 1}],
+    }
+    assert second["spec"]["targetModels"] == [{"name": "c"}]
+
+
+def test_aliases_whose_names_look_alike_are_different_inference_models() -> None:
+    aliases = [{"model": name, "targets": [{"model": "c"}]} for name in ("Any/Name:1", "any/name:1", "any-name-1", "/")]
+    models = [m for m in rendered(api={"generation": "x-k8s"}, aliases=aliases) if m["kind"] == "InferenceModel"]
+    names = {m["metadata"]["name"] for m in models}
+    assert len(names) == 4
+    assert all(re.fullmatch(r"pool-new-[a-z0-9]([-a-z0-9]*[a-z0-9])?", name) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("served", "values", "said"),
+    [
+        ((POOL, OBJECTIVE), {"aliases": [ALIAS]}, "aliases need the InferenceModelRewrite .* Inference Extension 1.2"),
+        ((), {"aliases": [ALIAS, ALIAS]}, "the alias food-review is named twice in aliases"),
+        ((), {"aliases": [ALIAS | {"criticality": "Critical"}]}, "only api.generation=x-k8s has; .* set objectives"),
+        ((), {"aliases": [{"model": "x", "targets": [{"model": "a"}, {"model": "b"}]}]}, "give each one a weight"),
+        (
+            (),
+            {"api": {"generation": "x-k8s"}, "objectives": [{"name": "a", "priority": 1}]},
+            "api.generation is x-k8s, which has no InferenceObjective; give the aliases a criticality",
+        ),
+        ((), {"objectives": [{"name": "a", "priority": 1}] * 2}, "the objective a is named twice in objectives"),
+        (
+            (),
+            {"api": {"generation": "v1"}, "epp": {"generation": "0.5"}},
+            "epp.generation is 0.5, which reads the API generation x-k8s, but api.generation is v1",
+        ),
+    ],
+)
+def test_what_an_api_does_not_have_is_refused(served: tuple[str, ...], values: dict[str, Any], said: str) -> None:
+    with pytest.raises(RenderError, match=said):
+        rendered(*served, **values)

@@ -1,0 +1,170 @@
+"""The EPP's generations: flags, plugin presets, rights, and what each can't do."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from charts import CHARTS, Manifest, RenderError, only, render
+from inferencepool_rollout.programs import module_folder
+
+FILES = CHARTS / "inferencepool/files"
+API = {"0.5": "x-k8s", "1.x": "v1", "router": "router"}
+SOURCES = {"0.5": "inference-extension-0.5", "1.x": "inference-extension"}  # the router's is no Go module
+PRESETS = sorted((path.parent.name, path.stem) for path in FILES.glob("plugins/*/*.yaml"))
+SERVERS = [{"name": "PREDICTION_SERVER_URL", "value": "http://localhost:8001"}]
+
+
+def rendered(generation: str, **epp: Any) -> list[Manifest]:
+    return render("inferencepool", "pool-new", {"api": {"generation": API[generation]}, "epp": epp})
+
+
+def container(manifests: list[Manifest]) -> dict[str, Any]:
+    found: dict[str, Any] = only(manifests, "Deployment", "pool-new-epp")["spec"]["template"]["spec"]["containers"][0]
+    return found
+
+
+def config(manifests: list[Manifest]) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(only(manifests, "ConfigMap", "pool-new-epp")["data"]["plugins.yaml"])
+    return loaded
+
+
+def epp_sources(generation: str) -> list[str]:
+    """The Go source of that EPP, without its tests."""
+    folder = module_folder(SOURCES[generation])
+    files = [file for part in ("pkg", "cmd/epp", "api", "apix") for file in (folder / part).rglob("*.go")]
+    return [file.read_text() for file in files if not file.name.endswith("_test.go")]
+
+
+@functools.cache
+def source(generation: str) -> str:
+    return "\n".join(epp_sources(generation))
+
+
+@pytest.mark.parametrize("generation", SOURCES)
+def test_every_flag_is_one_of_that_epp(generation: str) -> None:
+    for argument in container(rendered(generation))["args"]:
+        flag = argument.removeprefix("--").split("=")[0]
+        assert flag == "zap-encoder" or re.search(rf'"{flag}"[,)]', source(generation)), flag
+
+
+@pytest.mark.parametrize(("generation", "preset"), [p for p in PRESETS if p[0] in SOURCES])
+def test_a_preset_uses_plugins_and_parameters_of_that_epp(generation: str, preset: str) -> None:
+    loaded = yaml.safe_load((FILES / f"plugins/{generation}/{preset}.yaml").read_text())
+    for plugin in loaded["plugins"]:
+        assert re.search(rf'Type\s*=\s*"{plugin["type"]}"', source(generation)), plugin["type"]
+        for name in keys(plugin.get("parameters", {})):
+            assert re.search(rf'json:"{name}[",]', source(generation)), name
+
+
+def keys(node: Any) -> set[str]:
+    if not isinstance(node, dict):
+        return set()
+    return set(node) | {key for child in node.values() for key in keys(child)}
+
+
+@pytest.mark.parametrize(("generation", "preset"), PRESETS)
+def test_a_preset_refers_only_to_plugins_that_it_has(generation: str, preset: str) -> None:
+    loaded = config(rendered(generation, plugins={"preset": preset}, extraEnv=SERVERS))
+    names = {plugin.get("name", plugin["type"]) for plugin in loaded["plugins"]}
+    (profile,) = loaded["schedulingProfiles"]
+    assert {plugin["pluginRef"] for plugin in profile["plugins"]} <= names
+
+
+@pytest.mark.parametrize("generation", API)
+def test_the_presets_of_a_generation_are_its_files(generation: str) -> None:
+    text = (FILES / f"epp/{generation}.yaml").read_text()
+    listed = yaml.safe_load(text[text.index("presets:") :])["presets"]
+    assert set(listed) == {path.stem for path in FILES.glob(f"plugins/{generation}/*.yaml")}
+
+
+@pytest.mark.parametrize("generation", API)
+def test_a_preset_that_the_epp_lacks_is_refused_with_those_it_has(generation: str) -> None:
+    presets = {path.stem for path in FILES.glob("plugins/*/*.yaml")}
+    has = {path.stem for path in FILES.glob(f"plugins/{generation}/*.yaml")}
+    assert presets - has
+    for preset in presets - has:
+        said = f"{preset}, which the EPP {generation} can't decode; set one of {', '.join(sorted(has))}, or custom"
+        with pytest.raises(RenderError, match=re.escape(said)):
+            rendered(generation, plugins={"preset": preset})
+
+
+def test_a_custom_config_is_taken_verbatim() -> None:
+    custom = "apiVersion: x/v1 # mine\nkind: EndpointPickerConfig\nplugins: []\n"
+    manifests = rendered("1.x", plugins={"preset": "custom", "custom": custom})
+    assert only(manifests, "ConfigMap", "pool-new-epp")["data"]["plugins.yaml"] == custom
+
+
+def test_a_changed_config_changes_the_pods_of_the_epp_alone() -> None:
+    default, other = (rendered("1.x", plugins={"preset": preset}) for preset in ("default", "lora-affinity"))
+    changed = {m["metadata"]["name"] for m, n in zip(default, other, strict=True) if m != n}
+    assert changed == {"pool-new-epp"}
+    templates = [only(m, "Deployment", "pool-new-epp")["spec"]["template"]["metadata"] for m in (default, other)]
+    assert templates[0] != templates[1]
+
+
+@pytest.mark.parametrize("generation", ["1.x", "router"])
+def test_several_replicas_elect_a_leader_and_have_a_budget(generation: str) -> None:
+    one, three = rendered(generation), rendered(generation, replicas=3)
+    assert "--ha-enable-leader-election=false" in container(one)["args"]
+    assert "--ha-enable-leader-election=true" in container(three)["args"]
+    assert [container(three)[f"{kind}Probe"]["grpc"]["service"] for kind in ("liveness", "readiness")] == [
+        "liveness",
+        "readiness",
+    ]
+    resources = [
+        {r for rule in only(m, "Role", "pool-new-epp")["rules"] for r in rule["resources"]} for m in (one, three)
+    ]
+    assert resources[1] - resources[0] == {"leases", "events"}
+    assert [m["kind"] for m in one].count("PodDisruptionBudget") == 0
+    assert only(three, "PodDisruptionBudget")["spec"]["maxUnavailable"] == "100%"
+
+
+def test_metrics_without_a_token_need_no_right_in_the_cluster() -> None:
+    assert not [m for m in rendered("1.x", metricsAuth=False) if m["kind"].startswith("ClusterRole")]
+    assert len([m for m in rendered("1.x") if m["kind"].startswith("ClusterRole")]) == 2
+
+
+def test_tls_brings_the_gateways_part_where_istio_is() -> None:
+    arguments = ["--api-versions=networking.istio.io/v1"]
+    kinds = [m["kind"] for m in render("inferencepool", "pool-new", {"epp": {"tls": True}}, arguments=arguments)]
+    assert kinds.count("DestinationRule") == 1
+    assert "--secure-serving=true" in container(rendered("1.x", tls=True))["args"]
+
+
+@pytest.mark.parametrize("value", ["x", 3, 10_000_000, 0.25, True])
+def test_a_further_flag_is_written_as_it_is_given(value: Any) -> None:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    assert f"--drain={text}" in container(rendered("1.x", flags={"drain": value}))["args"]
+
+
+@pytest.mark.parametrize(
+    ("generation", "epp", "said"),
+    [
+        ("0.5", {"replicas": 2}, "epp.replicas is 2, but the EPP 0.5 elects no leader"),
+        ("0.5", {"metricsAuth": False}, "epp.metricsAuth is false, but the EPP 0.5 always asks for a token"),
+        ("1.x", {"flags": {"pool-name": "x"}}, "epp.flags.pool-name is given, but the chart sets this flag itself"),
+        ("1.x", {"plugins": {"preset": "custom"}}, "epp.plugins.custom is empty"),
+        ("1.x", {"plugins": {"custom": "x"}}, "it would be ignored; set epp.plugins.preset=custom"),
+        ("1.x", {"plugins": {"preset": "predicted-latency"}}, "epp.extraEnv has no PREDICTION_SERVER_URL"),
+        (
+            "1.x",
+            {"plugins": {"preset": "predicted-latency"}, "extraEnv": SERVERS, "image": {"tag": "v1.4.0"}},
+            "which the EPP decodes from 1.5.0 on, but epp.image.tag is v1.4.0; take a newer image or another preset",
+        ),
+    ],
+)
+def test_what_an_epp_can_not_do_is_refused(generation: str, epp: dict[str, Any], said: str) -> None:
+    with pytest.raises(RenderError, match=re.escape(said)):
+        rendered(generation, **epp)
+
+
+def test_a_digest_wins_over_every_tag() -> None:
+    digest = f"sha256:{'0' * 64}"
+    images = {"epp": {"image": {"digest": digest}}, "global": {"imageRegistry": "mirror.example"}}
+    image = container(render("inferencepool", "pool-new", images))["image"]
+    assert image == f"mirror.example/gateway-api-inference-extension/epp@{digest}"

@@ -1,0 +1,86 @@
+"""How adapters come into the model server."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from charts import Manifest, RenderError, only, render
+
+ADAPTER = {"id": "food-review-1", "source": "Kawon/llama3.1-food-finetune_v14_r8"}
+CLAIM = {"persistentVolumeClaim": {"claimName": "adapters"}}
+
+
+def pod(preset: str, **lora: Any) -> dict[str, Any]:
+    manifests = render("inferencepool", "pool-new", {"modelServer": {"preset": preset}, "lora": lora})
+    found: dict[str, Any] = only(manifests, "Deployment", "pool-new")["spec"]["template"]["spec"]
+    return found
+
+
+def server(preset: str, **lora: Any) -> Manifest:
+    found: Manifest = pod(preset, **lora)["containers"][0]
+    return found
+
+
+def environment(preset: str, **lora: Any) -> dict[str, str]:
+    return {variable["name"]: variable.get("value", "") for variable in server(preset, **lora)["env"] or []}
+
+
+@pytest.mark.parametrize("preset", ["vllm", "simulator"])
+def test_static_adapters_are_arguments(preset: str) -> None:
+    args = server(preset, mode="static", adapters=[ADAPTER])["args"]
+    module = json.loads(args[args.index("--lora-modules") + 1])
+    assert module == {
+        "name": "food-review-1",
+        "path": "Kawon/llama3.1-food-finetune_v14_r8",
+        "base_model_name": "meta-llama/Llama-3.1-8B-Instruct",
+    }
+
+
+@pytest.mark.parametrize("mode", ["static", "resolver", "none"])
+def test_only_the_syncer_has_a_sidecar_and_a_config(mode: str) -> None:
+    volume = CLAIM if mode == "resolver" else {}
+    manifests = render("inferencepool", "pool-new", {"lora": {"mode": mode, "volume": volume}})
+    assert "initContainers" not in only(manifests, "Deployment", "pool-new")["spec"]["template"]["spec"]
+    assert "pool-new-adapters" not in [m["metadata"]["name"] for m in manifests]
+
+
+def test_the_resolver_is_vllms_own_plugin() -> None:
+    assert (
+        environment("vllm", mode="resolver", volume=CLAIM).items()
+        >= {
+            "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "true",
+            "VLLM_PLUGINS": "lora_filesystem_resolver",
+            "VLLM_LORA_RESOLVER_CACHE_DIR": "/adapters",
+        }.items()
+    )
+
+
+def test_only_modes_that_load_at_run_time_allow_it() -> None:
+    allowing = [
+        mode
+        for mode in ("syncer", "static", "none")
+        if "VLLM_ALLOW_RUNTIME_LORA_UPDATING" in environment("vllm", mode=mode)
+    ]
+    assert allowing == ["syncer"]
+
+
+def test_the_adapters_volume_is_the_one_that_is_given() -> None:
+    volumes = pod("vllm", mode="resolver", volume=CLAIM)["volumes"]
+    assert {"name": "adapters", **CLAIM} in volumes
+
+
+@pytest.mark.parametrize(
+    ("preset", "lora", "said"),
+    [
+        ("simulator", {"mode": "resolver", "volume": CLAIM}, "the model server simulator can't do that; set one of"),
+        ("vllm", {"mode": "resolver"}, "lora.volume is empty and no adapter would be found"),
+        ("vllm", {"mode": "resolver", "volume": CLAIM, "adapters": [ADAPTER]}, "empty lora.adapters"),
+        ("vllm", {"mode": "static", "absent": [{"id": "x"}]}, "only the syncer unloads"),
+    ],
+)
+def test_what_a_mode_can_not_do_is_refused(preset: str, lora: dict[str, Any], said: str) -> None:
+    with pytest.raises(RenderError, match=said):
+        pod(preset, **lora)

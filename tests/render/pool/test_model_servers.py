@@ -1,0 +1,189 @@
+"""Each preset of `modelServer.preset` starts its server as that server wants it, and the EPP reads its metrics."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from charts import CHARTS, Manifest, RenderError, only, render
+from inferencepool_rollout.programs import module_folder
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "vllm": {},
+    "sglang": {"modelServer": {"preset": "sglang"}, "lora": {"mode": "none"}},
+    "triton-tensorrt-llm": {
+        "modelServer": {"preset": "triton-tensorrt-llm"},
+        "model": {"source": {"type": "pvc", "claimName": "engines"}},
+        "lora": {"mode": "none"},
+    },
+    "simulator": {"modelServer": {"preset": "simulator"}},
+}
+CUSTOM: dict[str, Any] = {
+    "modelServer": {
+        "preset": "custom",
+        "image": {"registry": "example.com", "repository": "server", "tag": "v1"},
+        "custom": {"command": ["serve"], "args": ["--port", "8000"], "healthPath": "/up", "metricsPath": "/stats"},
+    },
+    "lora": {"mode": "none"},
+}
+
+
+def pod(values: dict[str, Any] | None = None, **more: Any) -> Manifest:
+    template: Manifest = only(render("inferencepool", "pool-old", values, **more), "Deployment", "pool-old")["spec"][
+        "template"
+    ]
+    return template
+
+
+def server(values: dict[str, Any] | None = None, **more: Any) -> Manifest:
+    container: Manifest = pod(values, **more)["spec"]["containers"][0]
+    return container
+
+
+def epp_config(values: dict[str, Any]) -> dict[str, Any]:
+    config: dict[str, Any] = yaml.safe_load(
+        only(render("inferencepool", "pool-old", values), "ConfigMap", "pool-old-epp")["data"]["plugins.yaml"]
+    )
+    return config
+
+
+def engines_of_the_epp() -> dict[str, dict[str, str]]:
+    """The EPP's own engines, as its source lists them: name to field to metric."""
+    source = module_folder("inference-extension") / "pkg/epp/framework/plugins/datalayer/extractor/metrics/factories.go"
+    listed = source.read_text().split("defaultEngineConfigs = ")[1].split("\n}\n")[0]
+    blocks = [
+        dict(re.findall(r'(\w+):\s+"([^"]*)"', block))
+        for block in re.findall(r"\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}", listed[listed.index("{") + 1 :])
+    ]
+    return {block["Name"]: block for block in blocks}
+
+
+def spec(metric: dict[str, Any]) -> str:
+    labels = ",".join(f"{k}={v}" for k, v in metric.get("labels", {}).items())
+    return f"{metric['name']}{{{labels}}}" if labels else str(metric["name"])
+
+
+def data_of(preset: str) -> dict[str, Any]:
+    data: dict[str, Any] = yaml.safe_load((CHARTS / f"inferencepool/files/model-servers/{preset}.yaml").read_text())
+    return data
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_epp_has_an_engine_with_the_metrics_of_the_preset(preset: str) -> None:
+    data = data_of(preset)
+    engine = engines_of_the_epp()[data["engine"]]
+    metrics = data["metrics"]
+    assert spec(metrics["queue"]) == engine["QueuedRequestsSpec"]
+    assert spec(metrics["running"]) == engine["RunningRequestsSpec"]
+    assert spec(metrics["kvCache"]) == engine["KVUsageSpec"]
+    assert spec(metrics.get("lora", {"name": ""})) == engine["LoRASpec"]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_pods_tell_the_epp_whose_metrics_they_have(preset: str) -> None:
+    labels = pod(PRESETS[preset])["metadata"]["labels"]
+    default = "vllm"
+    assert labels.get("inference.networking.k8s.io/engine-type", default) == data_of(preset)["engine"]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_server_listens_on_the_port_of_the_pool(preset: str) -> None:
+    manifests = render("inferencepool", "pool-old", {**PRESETS[preset], "pool": {"targetPort": 9000}})
+    container = only(manifests, "Deployment", "pool-old")["spec"]["template"]["spec"]["containers"][0]
+    assert "9000" in container["args"]
+    assert container["ports"] == [{"name": "http", "containerPort": 9000}]
+    assert only(manifests, "InferencePool")["spec"]["targetPorts"] == [{"number": 9000}]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_both_probes_ask_where_the_server_tells_its_health(preset: str) -> None:
+    container = server(PRESETS[preset])
+    paths = {container[f"{probe}Probe"]["httpGet"]["path"] for probe in ("startup", "readiness", "liveness")}
+    assert paths == {data_of(preset)["healthPath"]}
+
+
+def test_vllm_is_started_as_its_current_version_wants() -> None:
+    container = server()
+    assert container["command"] == ["vllm", "serve"]
+    assert container["args"][0] == "meta-llama/Llama-3.1-8B-Instruct"
+    given = dict(zip(container["args"][1::2], container["args"][2::2], strict=False))
+    assert given["--max-num-seqs"] == "1024"
+    assert json.loads(given["--compilation-config"]) == {"mode": 3}
+
+
+def test_vllm_lets_generations_end_at_sigterm() -> None:
+    """Its default is to abort them."""
+    args = server({"modelServer": {"drain": {"longestGenerationSeconds": 77}}})["args"]
+    assert args[args.index("--shutdown-timeout") + 1] == "77"
+
+
+def test_downloads_go_to_the_volume_for_them() -> None:
+    container = server()
+    assert {"name": "HF_HOME", "value": "/data"} in container["env"]
+    assert {"name": "data", "mountPath": "/data"} in container["volumeMounts"]
+
+
+def test_a_custom_server_is_started_as_told() -> None:
+    container = server(CUSTOM)
+    assert (container["image"], container["command"]) == ("example.com/server:v1", ["serve"])
+    assert container["args"] == ["--port", "8000"]
+    assert container["readinessProbe"]["httpGet"]["path"] == "/up"
+
+
+def test_the_epp_scrapes_a_custom_server_where_its_metrics_are() -> None:
+    epp = only(render("inferencepool", "pool-old", CUSTOM), "Deployment", "pool-old-epp")
+    assert "--model-server-metrics-path=/stats" in epp["spec"]["template"]["spec"]["containers"][0]["args"]
+
+
+def with_custom(**custom: Any) -> dict[str, Any]:
+    ours = CUSTOM["modelServer"]
+    return {**CUSTOM, "modelServer": {**ours, "custom": {**ours["custom"], **custom}}}
+
+
+def test_the_epp_is_told_the_metrics_of_an_engine_of_ones_own() -> None:
+    values = with_custom(engine="", metrics={"queue": {"name": "q", "labels": {"a": "b"}}, "kvCache": {"name": "kv"}})
+    extractor = epp_config(values)["plugins"][-1]
+    assert extractor == {
+        "type": "core-metrics-extractor",
+        "parameters": {"engineConfigs": [{"name": "custom", "queuedRequestsSpec": "q{a=b}", "kvUsageSpec": "kv"}]},
+    }
+    assert pod(values)["metadata"]["labels"]["inference.networking.k8s.io/engine-type"] == "custom"
+
+
+def test_a_known_engine_leaves_the_config_of_the_epp_as_it_is() -> None:
+    assert epp_config(with_custom(engine="sglang")) == epp_config({})
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (
+            {"modelServer": {"preset": "sglang"}},
+            "lora.mode is syncer, but the model server sglang can't do that; set one of none",
+        ),
+        ({"modelServer": {"preset": "custom"}}, "modelServer.image.repository is empty"),
+        ({"modelServer": {"custom": {"command": ["serve"]}}}, "modelServer.preset is vllm and it would be ignored"),
+        (with_custom(engine=""), "modelServer.custom.engine is empty"),
+        ({"modelServer": {"preset": "triton-tensorrt-llm"}, "lora": {"mode": "none"}}, "model.source.type is hub"),
+        (
+            {"modelServer": {"preset": "simulator", "warmUp": {"enabled": True}}},
+            "the image of modelServer.preset simulator has nothing to ask with",
+        ),
+    ],
+)
+def test_what_a_preset_cannot_do_is_refused(values: dict[str, Any], told: str) -> None:
+    with pytest.raises(RenderError, match=re.escape(told)):
+        render("inferencepool", "pool-old", values)
+
+
+def test_the_warm_up_gate_asks_for_a_token_before_the_pod_is_ready() -> None:
+    probe = server({"modelServer": {"warmUp": {"enabled": True, "timeoutSeconds": 30}, "startupSeconds": 900}})[
+        "startupProbe"
+    ]
+    program = (CHARTS / "inferencepool/files/warm-up.py").read_text()
+    assert probe["exec"]["command"] == ["python3", "-c", program, "8000", "meta-llama/Llama-3.1-8B-Instruct", "30"]
+    assert (probe["timeoutSeconds"], probe["failureThreshold"]) == (35, 900)

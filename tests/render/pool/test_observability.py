@@ -1,0 +1,152 @@
+"""`observability` and `provider`: what watches a rollout names metrics that exist, and knows one pool from another."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from charts import CHARTS, VALUES, Manifest, RenderError, only, render
+from inferencepool_rollout.programs import module_folder
+
+ALL = VALUES / "observability.yaml"
+
+
+def rendered(release: str = "pool-new") -> list[Manifest]:
+    return render("inferencepool", release, files=[ALL], namespace="llm")
+
+
+def dashboard() -> dict[str, Any]:
+    (text,) = only(rendered(), "ConfigMap", "pool-new-dashboard")["data"].values()
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def rules() -> list[Manifest]:
+    (group,) = only(rendered(), "PrometheusRule")["spec"]["groups"]
+    found: list[Manifest] = group["rules"]
+    return found
+
+
+def of_the_epp() -> set[str]:
+    """Full names of the EPP's metrics, from its source: subsystem and name."""
+    source = (module_folder("inference-extension") / "pkg/epp/metrics/metrics.go").read_text()
+    subsystems = dict(re.findall(r'(\w+)\s+= "(inference_\w+)"', source))
+    return {f"{subsystems[s]}_{n}" for s, n in re.findall(r'Subsystem:\s+(\w+),\s+Name:\s+"(\w+)"', source)}
+
+
+def of_vllm() -> set[str]:
+    """Names of the metrics that the simulator has after vLLM, from its source."""
+    module = module_folder("simulator") / "pkg/llm-d-inference-sim/metrics.go"
+    return set(re.findall(r'MetricName\s+= "(vllm:\w+)"', module.read_text()))
+
+
+def of_the_syncer() -> set[str]:
+    source = (CHARTS.parent / "lora-syncer/lora_syncer/metrics.py").read_text()
+    return set(re.findall(r'"(lora_syncer_\w+)"', source))
+
+
+def named(expression: str) -> set[str]:
+    """Metrics that a PromQL expression names; an alternative of engines is looked up under vllm."""
+    engines = re.findall(r'__name__=~"\(vllm\|sglang\):(\w+)"', expression)
+    outside = re.sub(r"\{[^}]*\}|by \([^)]*\)|\"[^\"]*\"", "", expression)
+    plain = re.findall(r"\b(?:inference_|lora_syncer_|vllm:|sglang:)\w+", outside)
+    return {re.sub(r"_(bucket|count|sum)$", "", name) for name in [*(f"vllm:{e}" for e in engines), *plain]}
+
+
+def expressions() -> list[str]:
+    return [t["expr"] for panel in dashboard()["panels"] for t in panel["targets"]] + [rule["expr"] for rule in rules()]
+
+
+def test_every_expression_asks_for_metrics_that_exist() -> None:
+    known = of_the_epp() | of_vllm() | of_the_syncer()
+    assert [e for e in expressions() if not named(e) or named(e) - known] == []
+
+
+def test_every_expression_asks_for_one_namespace_and_pool() -> None:
+    own = re.compile(r'namespace="(llm|\$namespace)",inferencepool(="pool-new"|="\$pool"|=~"\$pool")')
+    selectors = [selector for e in expressions() for selector in re.findall(r"\{([^}]*)\}", e)]
+    assert [selector for selector in selectors if not own.search(selector)] == []
+
+
+@pytest.mark.parametrize("kind", ["PodMonitor", "ServiceMonitor"])
+def test_scraped_series_say_which_pool_they_are_of(kind: str) -> None:
+    spec = only(rendered(), kind)["spec"]
+    for endpoint in spec.get("podMetricsEndpoints", []) + spec.get("endpoints", []):
+        assert endpoint["relabelings"] == [{"targetLabel": "inferencepool", "replacement": "pool-new"}]
+
+
+def test_the_pod_monitor_scrapes_the_ports_that_pods_have() -> None:
+    pod = only(rendered(), "Deployment", "pool-new")["spec"]["template"]["spec"]
+    ports = {port["name"] for c in pod["containers"] + pod["initContainers"] for port in c.get("ports", [])}
+    assert {e["port"] for e in only(rendered(), "PodMonitor")["spec"]["podMetricsEndpoints"]} == ports
+
+
+def test_the_service_monitor_scrapes_the_service_of_the_epp() -> None:
+    service = only(rendered(), "Service", "pool-new-epp")
+    spec = only(rendered(), "ServiceMonitor")["spec"]
+    assert spec["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert spec["endpoints"][0]["port"] in {port["name"] for port in service["spec"]["ports"]}
+
+
+def test_an_epp_that_wants_a_token_is_not_scraped_without_one() -> None:
+    monitor: dict[str, Any] = {"enabled": True}
+    values = {"observability": {"serviceMonitor": monitor}, "epp": {"metricsAuth": True}}
+    with pytest.raises(RenderError, match=r"observability\.serviceMonitor\.tokenSecret is empty"):
+        render("inferencepool", "pool-new", values)
+    monitor["tokenSecret"] = {"name": "reader", "key": "token"}
+    (endpoint,) = only(render("inferencepool", "pool-new", values), "ServiceMonitor")["spec"]["endpoints"]
+    assert endpoint["authorization"] == {"credentials": {"name": "reader", "key": "token"}}
+
+
+def test_the_dashboard_repeats_each_panel_for_each_pool_side_by_side() -> None:
+    overall, *panels = dashboard()["panels"]
+    assert "repeat" not in overall
+    assert {(p["repeat"], p["repeatDirection"], p["maxPerRow"]) for p in panels} == {("pool", "h", 2)}
+
+
+@pytest.mark.parametrize("words", ["Requests", "first token", "output token", "waiting", "KV cache", "Errors", "Picks"])
+def test_the_dashboard_shows_what_tells_a_good_rollout_from_a_bad_one(words: str) -> None:
+    shown = [p["title"] + "".join(t["legendFormat"] for t in p["targets"]) for p in dashboard()["panels"]]
+    assert any(words in text for text in shown)
+
+
+def test_dashboards_of_two_pools_can_stand_in_one_grafana() -> None:
+    maps = [only(rendered(release), "ConfigMap", f"{release}-dashboard") for release in ("pool-old", "pool-new")]
+    uids = [json.loads(text)["uid"] for m in maps for text in m["data"].values()]
+    assert len(set(uids)) == 2
+    assert all(len(uid) <= 40 for uid in uids)
+
+
+def test_every_alert_says_how_to_take_the_requests_back() -> None:
+    assert all("helm rollback" in rule["annotations"]["description"] for rule in rules())
+    assert {rule["labels"]["inferencepool"] for rule in rules()} == {"pool-new"}
+
+
+def test_limits_of_the_alerts_are_those_of_the_values() -> None:
+    alerts = {"enabled": True, "errorPercent": 2.5, "firstTokenSeconds": 7}
+    manifests = render("inferencepool", "pool-new", {"observability": {"alerts": alerts}})
+    found = {rule["alert"]: rule["expr"] for rule in only(manifests, "PrometheusRule")["spec"]["groups"][0]["rules"]}
+    assert found["PoolErrors"].endswith("> 2.5")
+    assert found["PoolFirstTokenIsLate"].endswith("> 7")
+
+
+def test_nothing_watches_unless_it_is_asked_to() -> None:
+    kinds = {m["kind"] for m in render("inferencepool", "pool-new")}
+    assert not kinds & {"PodMonitor", "ServiceMonitor", "PrometheusRule", "HealthCheckPolicy", "GCPBackendPolicy"}
+
+
+def test_the_gateway_of_gke_checks_where_the_server_tells_its_health() -> None:
+    values = {
+        "provider": "gke",
+        "pool": {"targetPort": 9000},
+        "modelServer": {"drain": {"longestGenerationSeconds": 42}},
+    }
+    manifests = render("inferencepool", "pool-new", values)
+    check = only(manifests, "HealthCheckPolicy")["spec"]["default"]["config"]["httpHealthCheck"]
+    assert check == {"requestPath": "/health", "port": 9000}
+    policy = only(manifests, "GCPBackendPolicy")["spec"]
+    assert policy["default"]["timeoutSec"] == 42
+    assert policy["targetRef"] == {"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": "pool-new"}

@@ -1,0 +1,78 @@
+"""What a platform adds to the model servers' pods arrives there, and takes nothing away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from charts import Manifest, only, render
+
+VOLUME = {"name": "mine", "emptyDir": {}}
+MOUNT = {"name": "mine", "mountPath": "/mine"}
+CONTAINER = {"name": "mine", "image": "example.com/mine"}
+
+
+def template(**server: Any) -> Manifest:
+    found: Manifest = only(render("inferencepool", "pool-old", {"modelServer": server}), "Deployment", "pool-old")[
+        "spec"
+    ]["template"]
+    return found
+
+
+@pytest.mark.parametrize("field", ["priorityClassName", "runtimeClassName", "schedulerName"])
+def test_a_name_for_the_pod_is_written_only_when_it_is_given(field: str) -> None:
+    assert template(**{field: "mine"})["spec"][field] == "mine"
+    assert field not in template()["spec"]
+
+
+def test_labels_are_added_but_never_take_a_pod_out_of_its_pool() -> None:
+    labels = template(podLabels={"team": "a", "app.kubernetes.io/instance": "other"})["metadata"]["labels"]
+    assert labels == {**template()["metadata"]["labels"], "team": "a"}
+
+
+def test_annotations_are_added() -> None:
+    assert template(podAnnotations={"a": "b"})["metadata"]["annotations"]["a"] == "b"
+
+
+def test_volumes_and_their_mounts_are_added() -> None:
+    spec = template(extraVolumes=[VOLUME], extraVolumeMounts=[MOUNT])["spec"]
+    plain = template()["spec"]
+    assert spec["volumes"] == [*plain["volumes"], VOLUME]
+    assert spec["containers"][0]["volumeMounts"] == [*plain["containers"][0]["volumeMounts"], MOUNT]
+
+
+def test_containers_are_added_after_the_server_and_before_the_syncer() -> None:
+    spec = template(extraContainers=[CONTAINER], extraInitContainers=[CONTAINER])["spec"]
+    assert [c["name"] for c in spec["containers"]] == ["model-server", "mine"]
+    assert [c["name"] for c in spec["initContainers"]] == ["mine", "lora-syncer"]
+
+
+def test_environment_and_arguments_are_added_last_so_that_they_win() -> None:
+    server = template(extraEnv=[{"name": "A", "value": "b"}], extraArgs=["--seed", "1"])["spec"]["containers"][0]
+    assert server["env"][-1] == {"name": "A", "value": "b"}
+    assert server["args"][-2:] == ["--seed", "1"]
+
+
+def test_a_spread_counts_the_pods_of_this_pool() -> None:
+    constraint = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
+    spec = template(topologySpreadConstraints=[constraint])["spec"]
+    selector = only(render("inferencepool", "pool-old"), "InferencePool")["spec"]["selector"]
+    assert spec["topologySpreadConstraints"] == [{**constraint, "labelSelector": selector}]
+
+
+def test_a_spread_that_says_what_it_counts_keeps_that() -> None:
+    constraint = {
+        "maxSkew": 1,
+        "topologyKey": "zone",
+        "whenUnsatisfiable": "DoNotSchedule",
+        "labelSelector": {"matchLabels": {"a": "b"}},
+    }
+    found = template(topologySpreadConstraints=[constraint])["spec"]["topologySpreadConstraints"][0]
+    assert found["labelSelector"]["matchLabels"]["a"] == "b"
+
+
+@pytest.mark.parametrize("probe", ["readinessProbe", "livenessProbe"])
+def test_a_probe_is_as_patient_as_told(probe: str) -> None:
+    told = {"periodSeconds": 7, "timeoutSeconds": 6, "failureThreshold": 5}
+    assert told.items() <= template(**{probe: told})["spec"]["containers"][0][probe].items()

@@ -1,0 +1,142 @@
+"""values.yaml, values.schema.json, README.md and the scenarios belong together."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from charts import CHARTS, VALUES, render
+from inferencepool_rollout.tools import tool
+
+CHART = CHARTS / "inferencepool"
+KITCHEN_SINKS = sorted(Path(__file__).parent.glob("kitchen-sink*.yaml"))
+SCENARIOS = [
+    *sorted(CHART.glob("ci/*-values.yaml")),
+    *(path for path in sorted(VALUES.rglob("*.yaml")) if not path.stem.startswith("route")),
+    *KITCHEN_SINKS,
+]
+
+Schema = dict[str, Any]
+MISSING = object()
+
+
+@pytest.fixture(scope="module")
+def schema() -> Schema:
+    loaded: Schema = json.loads((CHART / "values.schema.json").read_text())
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def defaults() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
+    return loaded
+
+
+def objects(node: Any, path: str = "#") -> Iterator[tuple[str, Schema]]:
+    """Every schema of an object with properties, by its path."""
+    if isinstance(node, dict) and isinstance(node.get("properties"), dict):
+        yield path, node
+    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, child in children:
+        yield from objects(child, f"{path}/{key}")
+
+
+def resolved(node: Schema, schema: Schema) -> Schema:
+    found: Schema = schema["definitions"][node["$ref"].rsplit("/", 1)[-1]] if "$ref" in node else node
+    return found
+
+
+def leaves(values: Any, node: Schema, schema: Schema, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value that has no keys of the chart's own below it, by its path."""
+    properties = resolved(node, schema).get("properties")
+    if properties and values and isinstance(values, dict):
+        for key, child in values.items():
+            yield from leaves(child, properties[key], schema, f"{path}.{key}" if path else key)
+    else:
+        yield path, values
+
+
+def at(values: Any, path: str) -> Any:
+    for key in path.split("."):
+        values = values.get(key, MISSING) if isinstance(values, dict) else MISSING
+    return values
+
+
+def reached(value: Any, node: Schema, schema: Schema, path: str = "#") -> Iterator[str]:
+    """Paths of the schema's properties that a value sets."""
+    path, node = node.get("$ref", path), resolved(node, schema)
+    for key, child in node.get("properties", {}).items():
+        if isinstance(value, dict) and key in value:
+            yield f"{path}/properties/{key}"
+            yield from reached(value[key], child, schema, f"{path}/properties/{key}")
+    for item in value if isinstance(value, list) and "items" in node else ():
+        yield from reached(item, node["items"], schema, f"{path}/items")
+
+
+def test_the_schema_is_a_schema(schema: Schema) -> None:
+    jsonschema.Draft7Validator.check_schema(schema)
+
+
+def test_the_schema_has_the_keys_of_the_values_and_no_other(schema: Schema, defaults: dict[str, Any]) -> None:
+    missing: list[str] = []
+    further: list[str] = []
+
+    def compare(node: Schema, values: Any, path: str) -> None:
+        node = resolved(node, schema)
+        if values and isinstance(values, dict) and "properties" in node:  # {} has keys that may all be left out
+            missing.extend(f"{path}.{key}" for key in values.keys() - node["properties"].keys())
+            further.extend(f"{path}.{key}" for key in node["properties"].keys() - values.keys())
+            for key in values.keys() & node["properties"].keys():
+                compare(node["properties"][key], values[key], f"{path}.{key}")
+
+    compare(schema, defaults, "")
+    assert (missing, further) == ([], [])
+
+
+def test_no_object_of_the_schema_takes_unknown_keys(schema: Schema) -> None:
+    assert [path for path, node in objects(schema) if node.get("additionalProperties") is not False] == []
+
+
+def test_the_kitchen_sinks_set_every_key_of_the_schema(schema: Schema) -> None:
+    set_keys = {key for file in KITCHEN_SINKS for key in reached(yaml.safe_load(file.read_text()), schema, schema)}
+    asked = {f"{path}/properties/{key}" for path, node in objects(schema) for key in node["properties"]}
+    assert sorted(asked - set_keys) == []
+
+
+def test_the_kitchen_sinks_set_every_value_to_another_than_its_default(
+    schema: Schema, defaults: dict[str, Any]
+) -> None:
+    sinks = [yaml.safe_load(file.read_text()) for file in KITCHEN_SINKS]
+    same = [
+        path
+        for path, default in leaves(defaults, schema, schema)
+        if not any(at(sink, path) not in (MISSING, default) for sink in sinks)
+    ]
+    assert same == []
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.stem)
+def test_both_helms_render_the_same(scenario: Path) -> None:
+    assert render("inferencepool", "pool-new", files=[scenario], helm="helm3") == render(
+        "inferencepool", "pool-new", files=[scenario], helm="helm4"
+    )
+
+
+def test_every_value_is_documented_where_it_is_declared(schema: Schema, defaults: dict[str, Any]) -> None:
+    lines = (CHART / "values.yaml").read_text().splitlines()
+    assert sum(line.strip().startswith("# -- ") for line in lines) == len(list(leaves(defaults, schema, schema)))
+
+
+def test_the_readme_is_the_one_that_helm_docs_makes(tmp_path: Path) -> None:
+    copied = tmp_path / "inferencepool"
+    shutil.copytree(CHART, copied)
+    subprocess.run([str(tool("helm-docs")), "--chart-search-root", str(copied)], check=True, capture_output=True)
+    assert (copied / "README.md").read_text() == (CHART / "README.md").read_text()
