@@ -17,11 +17,22 @@ Schema = dict[str, Any]
 LOCATION = "{{ .Group }}/{{ .ResourceKind }}_{{ .ResourceAPIVersion }}.json"
 """How kubeconform names a schema's file below the folder that `schema_folder` returns."""
 
-CRDS = (
+CRDS = (  # modules, and folders or files in them
     ("gateway-api", "config/crd/standard"),
     ("inference-extension", "config/crd/bases"),
+    ("inference-extension-0.5", "config/crd/bases"),
     ("istio", "manifests/charts/base/files"),
+    ("keda", "config/crd/bases/keda.sh_scaledobjects.yaml"),
+    ("prometheus-operator", "example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml"),
+    ("prometheus-operator", "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml"),
+    ("prometheus-operator", "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml"),
 )
+MOVED = {  # llm-d-router v0.10.0 took these CRDs over, field by field, into its own group; its files are no Go module
+    ("inference.networking.x-k8s.io", "InferenceObjective"): "llm-d.ai",
+    ("inference.networking.x-k8s.io", "InferenceModelRewrite"): "llm-d.ai",
+}
+OURS = Path(__file__).with_name("crds")
+"""Schemas of custom resources that no Go module publishes, in our words: only what the charts write."""
 _DEFINITIONS = "#/definitions/"
 _NESTED = ("items", "additionalProperties", "allOf", "anyOf", "oneOf", "not")
 _SCALARS = {  # types that the API reads from several JSON types
@@ -33,19 +44,23 @@ _SCALARS = {  # types that the API reads from several JSON types
 def schema_folder() -> Path:
     """Return a folder of strict schemas of all kinds of Kubernetes and of the CRDs, made once."""
     kubernetes = module_folder("kubernetes") / "api/openapi-spec/swagger.json"
-    crds = [file for module, folder in CRDS for file in sorted((module_folder(module) / folder).glob("*.yaml"))]
-    target = cache.folder("schemas") / cache.fingerprint(Path(__file__), str(kubernetes), *crds)
+    places = [module_folder(module) / place for module, place in CRDS]
+    crds = [file for place in places for file in (sorted(place.glob("*.yaml")) if place.is_dir() else [place])]
+    ours = sorted(OURS.glob("*.yaml"))
+    target = cache.folder("schemas") / cache.fingerprint(Path(__file__), str(kubernetes), *crds, *ours)
     with cache.made(target) as scratch:
         if scratch:
-            for (group, version, kind), schema in (*_of_kubernetes(kubernetes), *_of_crds(crds)):
+            for (group, version, kind), schema in (*_of_kubernetes(kubernetes, ours), *of_crds(crds)):
                 file = scratch / (group or version) / f"{kind.lower()}_{version}.json"  # kubeconform's name of core
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(json.dumps(schema))
     return target
 
 
-def _of_kubernetes(swagger: Path) -> Iterator[tuple[tuple[str, str, str], Schema]]:
+def _of_kubernetes(swagger: Path, ours: list[Path]) -> Iterator[tuple[tuple[str, str, str], Schema]]:
+    """Those of Kubernetes, and of our files, which may refer to definitions of Kubernetes."""
     definitions: dict[str, Schema] = {**json.loads(swagger.read_text())["definitions"], **_SCALARS}
+    definitions |= {file.stem: yaml.safe_load(file.read_text()) for file in ours}
     strict = {name: _strict(schema) for name, schema in definitions.items()}
     for name, schema in strict.items():
         for kind in schema.get("x-kubernetes-group-version-kind", []):
@@ -54,7 +69,8 @@ def _of_kubernetes(swagger: Path) -> Iterator[tuple[tuple[str, str, str], Schema
             yield (kind["group"], kind["version"], kind["kind"]), whole
 
 
-def _of_crds(files: list[Path]) -> Iterator[tuple[tuple[str, str, str], Schema]]:
+def of_crds(files: list[Path]) -> Iterator[tuple[tuple[str, str, str], Schema]]:
+    """Yield a strict schema of each version of the CRDs in `files`, by group, version and kind."""
     for file in files:
         for crd in yaml.safe_load_all(file.read_text()):
             if crd and crd.get("kind") == "CustomResourceDefinition":
@@ -63,6 +79,9 @@ def _of_crds(files: list[Path]) -> Iterator[tuple[tuple[str, str, str], Schema]]
                     schema = _strict(version["schema"]["openAPIV3Schema"])
                     schema["properties"] |= {name: {} for name in ("apiVersion", "kind", "metadata")}
                     yield key, schema
+                    group, version_name, kind = key
+                    if (group, kind) in MOVED:
+                        yield (MOVED[group, kind], version_name, kind), schema
 
 
 def _strict(schema: Any) -> Any:

@@ -1,0 +1,15 @@
+"""ct install: one scenario of each chart installs, and upgrades from the version before; tests/long has all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chart_testing import installed_and_upgraded, scenarios_for
+from inferencepool_rollout.cluster.kind import Cluster
+
+
+@pytest.mark.parametrize("chart", ["inferencepool", "rollout-route"])
+def test_ct_installs_a_scenario_and_upgrades_the_version_before(cluster: Cluster, tmp_path: Path, chart: str) -> None:
+    installed_and_upgraded(cluster, tmp_path, chart, scenarios_for(cluster, chart)[:1])

@@ -1,0 +1,83 @@
+"""Both helms x every release line of the Inference Extension's CRDs: what is rendered for it is what it takes."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from charts import CHARTS, VALUES, Manifest, render
+from inferencepool_rollout.process import run
+from inferencepool_rollout.programs import environment, go
+from schemas import Schema, of_crds
+
+MODULE = "sigs.k8s.io/gateway-api-inference-extension"
+TAGS = ("v0.5.1", "v1.0.0", "v1.1.0", "v1.2.1", "v1.3.0", "v1.4.0", "v1.5.0", "v1.6.0")
+GROUPS = ("inference.networking.k8s.io", "inference.networking.x-k8s.io")
+POOL = ("inference.networking.k8s.io", "v1", "InferencePool")
+REWRITE_SINCE = "v1.2.1"  # InferenceModelRewrite
+GONE_SINCE = "v1.6.0"  # InferenceObjective and InferenceModelRewrite went to llm-d-router
+OTHER_SHAPE = {("v1.2.1", "InferenceModelRewrite")}  # its rules say `split` where later ones say `targets`
+SCENARIOS = [VALUES / "kind/pool.yaml", *sorted(CHARTS.glob("inferencepool/ci/*-values.yaml"))]
+
+Kind = tuple[str, str, str]
+
+
+@functools.cache
+def served(tag: str) -> dict[Kind, Schema]:
+    """The schemas of a tag's CRDs."""
+    said = run([go(), "mod", "download", "-json", f"{MODULE}@{tag}"], env={**environment(), "GOFLAGS": "-mod=mod"})
+    return dict(of_crds(sorted((Path(json.loads(said)["Dir"]) / "config/crd/bases").glob("*.yaml"))))
+
+
+def kind(manifest: Manifest) -> Kind:
+    group, _, version = manifest["apiVersion"].rpartition("/")
+    return group, version, manifest["kind"]
+
+
+def rendered(helm: str, scenario: Path) -> list[Manifest]:
+    manifests = render("inferencepool", "pool-old", files=[scenario], helm=helm)
+    return [manifest for manifest in manifests if kind(manifest)[0] in GROUPS]
+
+
+@pytest.mark.parametrize("helm", ["helm3", "helm4"])
+@pytest.mark.parametrize("tag", TAGS[1:])
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.stem)
+def test_what_a_release_line_serves_it_takes(tag: str, helm: str, scenario: Path) -> None:
+    manifests = rendered(helm, scenario)
+    assert POOL in [kind(manifest) for manifest in manifests]
+    for manifest in manifests:
+        if kind(manifest) in served(tag) and (tag, manifest["kind"]) not in OTHER_SHAPE:
+            jsonschema.validate(manifest, served(tag)[kind(manifest)])
+
+
+@pytest.mark.parametrize("tag", TAGS[1:])
+def test_every_line_from_1_0_on_serves_the_pool_of_the_charts(tag: str) -> None:
+    assert POOL in served(tag)
+
+
+def test_the_lines_without_a_kind_are_those_that_the_documentation_names() -> None:
+    assert POOL not in served("v0.5.1")
+    group = "inference.networking.x-k8s.io"
+    with_rewrites = [tag for tag in TAGS if (group, "v1alpha2", "InferenceModelRewrite") in served(tag)]
+    with_objectives = [tag for tag in TAGS if (group, "v1alpha2", "InferenceObjective") in served(tag)]
+    assert with_rewrites == [tag for tag in TAGS if REWRITE_SINCE <= tag < GONE_SINCE]
+    assert with_objectives == [tag for tag in TAGS if TAGS[1] <= tag < GONE_SINCE]
+
+
+@pytest.mark.parametrize(("tag", "name"), sorted(OTHER_SHAPE))
+def test_a_kind_of_another_shape_is_refused_and_not_half_taken(tag: str, name: str) -> None:
+    manifest = next(manifest for manifest in rendered("helm4", SCENARIOS[0]) if manifest["kind"] == name)
+    with pytest.raises(jsonschema.ValidationError, match="'targets' was unexpected"):
+        jsonschema.validate(manifest, served(tag)[kind(manifest)])
+
+
+def test_a_slip_would_be_seen_by_every_line() -> None:
+    pool = next(manifest for manifest in rendered("helm4", SCENARIOS[0]) if kind(manifest) == POOL)
+    pool = {**pool, "spec": {**pool["spec"], "noSuchField": 1}}
+    for tag in TAGS[1:]:
+        with pytest.raises(jsonschema.ValidationError, match="noSuchField"):
+            jsonschema.validate(pool, served(tag)[POOL])

@@ -1,0 +1,58 @@
+"""ct lint: the charts are as chart-testing wants them, and none changes without a new version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chart_testing import bump, commit, ct, released, scenarios
+from charts import CHARTS, ROOT
+
+NAMES = ("inferencepool", "rollout-route")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    return released(tmp_path, {name: scenarios(name)[:1] for name in NAMES})
+
+
+def change(chart: Path) -> None:
+    notes = chart / "templates/NOTES.txt"
+    notes.write_text(notes.read_text() + "\nOne more line.\n")
+
+
+def test_ct_lint_is_content_with_both_charts_and_all_scenarios() -> None:
+    content, output = ct(ROOT, "lint", "--all")
+    assert content, output
+    for scenario in CHARTS.glob("*/ci/*-values.yaml"):
+        assert f'Linting chart with values file "charts/{scenario.parents[1].name}/ci/{scenario.name}"' in output
+
+
+def test_a_changed_chart_needs_a_new_version(repository: Path) -> None:
+    for name in NAMES:
+        change(repository / "charts" / name)
+    bump(repository / "charts/rollout-route")
+    commit(repository)
+    content, output = ct(repository, "lint")
+    assert not content
+    assert "✖︎ inferencepool" in output
+    assert "chart version not ok. Needs a version bump!" in output
+    assert "✔︎ rollout-route" in output
+
+
+@pytest.mark.parametrize(
+    ("file", "extra", "complaint"),
+    [
+        ("Chart.yaml", "homepage: https://example.com\n", "homepage: Unexpected element"),
+        ("values.yaml", "guards: {}\n", 'duplication of key "guards"'),
+    ],
+)
+def test_ct_lint_sees_a_slip(repository: Path, file: str, extra: str, complaint: str) -> None:
+    chart = repository / "charts/rollout-route"
+    (chart / file).write_text((chart / file).read_text() + extra)
+    bump(chart)
+    commit(repository)
+    content, output = ct(repository, "lint")
+    assert not content
+    assert complaint in output
