@@ -1,4 +1,4 @@
-"""What all tests share: the option --keep-cluster, and the real cluster that those below cluster/ and long/ run on."""
+"""What all tests share: the options of the cluster, and the real cluster that those below cluster/ and long/ run on."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ NAME, PORT = "inferencepool-test", 18081
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--keep-cluster", action="store_true", help="leave the tests' kind cluster up for the next run")
+    parser.addoption("--cluster", default=NAME, help="name of the tests' kind cluster (%(default)s)")
+    parser.addoption("--port", type=int, default=PORT, help="port of 127.0.0.1 for its Gateway (%(default)s)")
 
 
 @pytest.fixture(scope="session")
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    made = ready(NAME, PORT)
+    made = ready(request.config.getoption("--cluster"), request.config.getoption("--port"))
     yield made
     if not request.config.getoption("--keep-cluster"):
-        kind.down(made.engine, NAME)
+        kind.down(made.engine, made.name)
         if not kind.ours():
             engine.stop()
 

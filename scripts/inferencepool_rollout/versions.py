@@ -24,11 +24,12 @@ class Tool:
 
 @dataclass(frozen=True)
 class Program:
-    """A Go program: `package` of the module that scripts/builds/`build` pins."""
+    """A Go program: `package` of the module that scripts/builds/`build` pins, with the patches of the build or not."""
 
     build: str
     package: str
     module: str = ""
+    patched: bool = True
 
 
 @dataclass(frozen=True)

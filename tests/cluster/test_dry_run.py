@@ -20,6 +20,7 @@ SCENARIOS = sorted(
 @pytest.mark.parametrize(("chart", "values"), SCENARIOS, ids=lambda value: getattr(value, "stem", value))
 def test_the_api_server_takes_every_object(cluster: Cluster, chart: str, values: Path) -> None:
     manifests = render(chart, "dry-run", files=[values], arguments=["--api-versions", "networking.istio.io/v1"])
+    manifests = [m for m in manifests if m["kind"] != "Pod"]  # its account has to be there; helm test runs it for real
     taken = cluster.kubectl(
         "apply", "--server-side", "--dry-run=server", "--validate=strict", "--filename=-",
         stdin=yaml.safe_dump_all(manifests),

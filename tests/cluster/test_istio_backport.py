@@ -57,6 +57,6 @@ def test_without_the_patch_one_picker_serves_the_whole_rule(tmp_path: Path) -> N
     assert _passing_go_tests(tmp_path, patched=False) == ALWAYS
 
 
-@pytest.mark.parametrize("program", ["helm4", "kind", "epp"])
+@pytest.mark.parametrize("program", ["helm4", "kind", "epp", "pilot-discovery-unpatched"])
 def test_the_patch_goes_into_istio_alone(program: str) -> None:
     assert programs.patches(versions().programs[program]) == []

@@ -36,6 +36,7 @@ class Answer(NamedTuple):
     pod: str
     chunks: int
     detail: str
+    pool: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,11 +62,15 @@ class Answers:
     """Events of a stream before its [DONE]; 0 for other answers."""
     detail: npt.NDArray[np.str_]
     """What the failure said for itself (at most 200 characters); empty for good answers."""
+    pool: npt.NDArray[np.str_]
+    """The answer's header x-inference-pool, by which a route can name the backend that it chose, for refused requests
+    too; empty where it had none."""
 
     @classmethod
     def of(cls, rows: Sequence[Answer], clock: float = 0) -> Answers:
         """Turn rows into columns; `clock` is Unix time less the rows' clock, in s."""
-        started, latency, ttft, status, cause, pod, chunks, detail = zip(*rows, strict=True) if rows else [()] * 8
+        columns = zip(*rows, strict=True) if rows else [()] * len(Answer._fields)
+        started, latency, ttft, status, cause, pod, chunks, detail, pool = columns
         return cls(
             started=np.array(started, np.float64) + clock,
             latency=np.array(latency, np.float64),
@@ -75,7 +80,13 @@ class Answers:
             pod=np.array(pod, np.str_),
             chunks=np.array(chunks, np.int32),
             detail=np.array(detail, np.str_),
+            pool=np.array(pool, np.str_),
         )
+
+    @classmethod
+    def merged(cls, *runs: Answers) -> Answers:
+        """Return the answers of several runs as one, run after run."""
+        return cls(**{name: np.concatenate([vars(run)[name] for run in runs]) for name in vars(runs[0])})
 
     def __len__(self) -> int:
         return len(self.started)
@@ -104,5 +115,8 @@ class Answers:
 
     def since(self, unix_time: float) -> Answers:
         """Return only the requests started at or after `unix_time` (s)."""
-        kept = self.started >= unix_time
+        return self.where(self.started >= unix_time)
+
+    def where(self, kept: npt.NDArray[np.bool_]) -> Answers:
+        """Return only the requests of the rows that are true in `kept`."""
         return Answers(**{name: column[kept] for name, column in vars(self).items()})

@@ -16,6 +16,7 @@ from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.traffic.answers import Answer, Cause
 
 POD_HEADER = "x-inference-pod"
+POOL_HEADER = "x-inference-pool"
 
 # The first row that fits decides: aiohttp's exceptions overlap, so the order matters.
 _CAUSES: tuple[tuple[type[Exception], Cause], ...] = (
@@ -73,6 +74,7 @@ async def exchange(session: aiohttp.ClientSession, url: URL, body: bytes, *, str
         async with session.post(url, data=body, allow_redirects=False) as response:
             seen.status = response.status
             seen.pod = response.headers.get(POD_HEADER, "")
+            seen.pool = response.headers.get(POOL_HEADER, "")
             if stream and response.status == 200:
                 await _read_stream(response.content, seen)
             else:
@@ -91,6 +93,7 @@ async def exchange(session: aiohttp.ClientSession, url: URL, body: bytes, *, str
         pod=seen.pod,
         chunks=seen.chunks,
         detail=seen.detail,
+        pool=seen.pool,
     )
 
 
@@ -100,6 +103,7 @@ class _Seen:
 
     status: int = 0
     pod: str = ""
+    pool: str = ""
     first: float = math.nan
     chunks: int = 0
     cause: Cause = Cause.NONE

@@ -97,6 +97,16 @@ def test_causes_are_counted_apart_by_status() -> None:
     assert answers.by_pod() == {"pool-old-1": 1}
 
 
+def test_a_refused_request_too_is_told_by_the_pool_that_the_route_names() -> None:
+    async def refusing(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=503, text="no healthy upstream", headers={"x-inference-pool": "pool-new"})
+
+    with serving(refusing) as server:
+        answers = send(server.url, Completion("m"), Plan(1, 3))
+    assert answers.lost == 3
+    assert answers.pool.tolist() == ["pool-new"] * 3
+
+
 def test_a_connection_that_dies_between_requests_is_a_loss_and_not_retried() -> None:
     answered = 0
 

@@ -1,0 +1,158 @@
+"""How each fault is inflicted on the struck pool, or on what both pools share, and how it is undone."""
+
+from __future__ import annotations
+
+import time
+
+from charts import CHARTS
+from faults.bench import STRUCK, Bench
+from inferencepool_rollout.failure import Failure
+from inferencepool_rollout.versions import versions
+
+SERVER, PICKER = "model-server", "epp"
+GATEWAY = ("--namespace", "default", "deployment/inference-gateway-istio")
+ISTIOD = ("--namespace", "istio-system", "deployment/istiod")
+API_SERVER = "kube-apiserver.yaml"
+PROGRAMS = {SERVER: "llm-d-inference-sim", PICKER: "epp"}
+NEXT_TAG = "next"
+
+
+def signal(bench: Bench, component: str, number: int, pods: slice = slice(None)) -> None:
+    """Send a signal to the program in the pool's pods of that component, from the node."""
+    for pod in bench.pods(component)[pods]:
+        uid = bench.kubectl("get", "pod", pod, "--output=jsonpath={.metadata.uid}")
+        bench.node("sh", "-c", _SIGNAL, "signal", uid, PROGRAMS[component][:15], str(number))
+
+
+# The program's processes are those in the pod's cgroup, whose name has the uid with - (cgroupfs) or _ (systemd).
+_SIGNAL = """
+for cgroup in $(grep -l -e "$1" -e "$(echo "$1" | tr - _)" /proc/[0-9]*/cgroup 2>/dev/null); do
+    process=${cgroup%/cgroup}
+    if [ "$(cat "$process/comm")" = "$2" ]; then kill -"$3" "${process#/proc/}"; fi
+done
+"""
+
+
+def kill_picker(bench: Bench) -> None:
+    signal(bench, PICKER, 9)
+
+
+def kill_servers(bench: Bench) -> None:
+    signal(bench, SERVER, 9)
+
+
+def kill_a_server(bench: Bench) -> None:
+    signal(bench, SERVER, 9, slice(1))
+
+
+def hang_servers(bench: Bench) -> None:
+    signal(bench, SERVER, 19)
+
+
+def hang_a_server(bench: Bench) -> None:
+    signal(bench, SERVER, 19, slice(1))
+
+
+def scale_picker_down(bench: Bench) -> None:
+    bench.kubectl("scale", f"deployment/{STRUCK}-epp", "--replicas=0")
+
+
+def scale_picker_up(bench: Bench) -> None:
+    bench.kubectl("scale", f"deployment/{STRUCK}-epp", "--replicas=1")
+    bench.ready()
+
+
+def scale_servers_down(bench: Bench) -> None:
+    bench.kubectl("scale", f"deployment/{STRUCK}", "--replicas=0")
+
+
+def scale_servers_to_one(bench: Bench) -> None:
+    bench.kubectl("scale", f"deployment/{STRUCK}", "--replicas=1")
+
+
+def scale_servers_up(bench: Bench) -> None:
+    bench.kubectl("scale", f"deployment/{STRUCK}", "--replicas=2")
+    bench.ready()
+
+
+def delete_pods(bench: Bench) -> None:
+    """End all pods of the pool, the picker's too, one after the other, each when the one before is replaced."""
+    for component in (SERVER, PICKER):
+        for pod in bench.pods(component):
+            bench.kubectl("delete", "pod", pod, "--wait=false")
+            bench.ready()
+
+
+def restart_gateway(bench: Bench) -> None:
+    namespace, name, deployment = GATEWAY
+    bench.cluster.kubectl("rollout", "restart", namespace, name, deployment)
+    bench.cluster.kubectl("rollout", "status", namespace, name, deployment, "--timeout=120s")
+
+
+def stop_istiod_and_move_weight(bench: Bench) -> None:
+    bench.cluster.kubectl("scale", *ISTIOD, "--replicas=0")
+    bench.cluster.kubectl("wait", *ISTIOD[:2], "pods", "--selector=app=istiod", "--for=delete", "--timeout=60s")
+    bench.split(80)
+
+
+def start_istiod(bench: Bench) -> None:
+    bench.cluster.kubectl("scale", *ISTIOD, "--replicas=1")
+    bench.cluster.kubectl("rollout", "status", *ISTIOD, "--timeout=120s")
+
+
+def stop_api_server(bench: Bench) -> None:
+    """Take the API server's manifest from the kubelet, and wait until it answers no more."""
+    bench.node("mv", f"/etc/kubernetes/manifests/{API_SERVER}", f"/root/{API_SERVER}")
+    while _api_server_answers(bench):
+        time.sleep(0.5)
+
+
+def start_api_server(bench: Bench) -> None:
+    bench.node("mv", f"/root/{API_SERVER}", f"/etc/kubernetes/manifests/{API_SERVER}")
+    while not _api_server_answers(bench):
+        time.sleep(0.5)
+    bench.ready()
+
+
+def _api_server_answers(bench: Bench) -> bool:
+    try:
+        return bench.cluster.kubectl("get", "--raw=/readyz", "--request-timeout=2s") == "ok"
+    except Failure:
+        return False
+
+
+def upgrade(bench: Bench) -> None:
+    """A new image, a new argument and a new plugin configuration in one revision."""
+    image = versions().images["simulator"].name
+    bench.node("ctr", "--namespace=k8s.io", "images", "tag", "--force", image, f"{image.rsplit(':', 1)[0]}:{NEXT_TAG}")
+    _revise(
+        bench, "--set", f"modelServer.image.tag={NEXT_TAG}", "--set", "epp.plugins.preset=lora-affinity",
+        "--set", "modelServer.extraArgs={--inter-token-latency,15ms}",
+    )  # fmt: skip
+
+
+def upgrade_to_slow_starters(bench: Bench) -> None:
+    """Model servers that take 15 s until they can answer."""
+    _revise(bench, "--set", "modelServer.extraArgs={--inter-token-latency,20ms,--startup-duration,15s}")
+
+
+def roll_back(bench: Bench) -> None:
+    bench.helm("rollback", STRUCK, "1", "--wait", "--timeout", "3m")
+
+
+def _revise(bench: Bench, *settings: str) -> None:
+    bench.helm("upgrade", STRUCK, CHARTS / "inferencepool", "--reuse-values", *settings, "--wait", "--timeout", "3m")
+
+
+def unload_adapter(bench: Bench) -> None:
+    """Take the adapter out of the model servers, behind the syncer's back."""
+    pods = f"/api/v1/namespaces/{bench.namespace}/pods"
+    for pod in bench.pods(SERVER):
+        bench.kubectl(
+            "create", "--filename=-", f"--raw={pods}/{pod}:8000/proxy/v1/unload_lora_adapter",
+            stdin='{"lora_name": "food-review-1"}',
+        )  # fmt: skip
+
+
+def wait_until_ready(bench: Bench) -> None:
+    bench.ready()

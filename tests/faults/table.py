@@ -1,0 +1,135 @@
+"""The fault matrix as data: what strikes, how it is undone, and what may be lost of the struck pool's share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from faults import strikes
+from faults.bench import Bench
+
+OPEN, CLOSE = "FailOpen", "FailClose"
+
+# States of lost requests, as Answers.causes() names them.
+REFUSED = "status 500"  # the gateway's, when it may not do without an endpoint picker that does not answer
+NO_SERVER = "status 503"  # the picker's or the gateway's, when the pool has no server that is ready or reachable
+LATE = "status 504"  # the gateway's, at the route's limit
+UNKNOWN_MODEL = "status 404"  # the model server's
+CUT = "cut 200"  # an answer that began and did not end
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What may be lost of the struck pool's share, whatever its number, and must not be lost elsewhere or later.
+
+    `states` are the only ones, `seconds` after the strike (or, with `down`, after the repair) the last request that
+    is lost may start; those under way at the strike are always among them. `certain` if it can't be that none is.
+    """
+
+    states: frozenset[str] = frozenset()
+    seconds: float = 0
+    down: bool = False
+    certain: bool = False
+
+    def __str__(self) -> str:
+        if not self.states:
+            return "nothing"
+        kinds = ", ".join(sorted(self.states))
+        if self.down:
+            return f"its whole share while it is down and {self.seconds:g} s more: {kinds}"
+        return (
+            f"what starts until {self.seconds:g} s after the strike: {kinds}" if self.seconds else f"in flight: {kinds}"
+        )
+
+
+NOTHING = Loss()
+
+
+def until(seconds: float, *states: str) -> Loss:
+    return Loss(frozenset(states), seconds)
+
+
+def down(seconds: float, *states: str) -> Loss:
+    return Loss(frozenset(states), seconds, down=True, certain=True)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A fault, `hold` seconds from its strike to its repair, and what it may cost in each failureMode.
+
+    `split` is the struck pool's percent afterwards.
+    """
+
+    name: str
+    strike: Callable[[Bench], None]
+    repair: Callable[[Bench], None]
+    hold: float
+    loss: Mapping[str, Loss] = field(default_factory=lambda: {OPEN: NOTHING, CLOSE: NOTHING})
+    split: int = 50
+
+
+def both(loss: Loss) -> Mapping[str, Loss]:
+    return {OPEN: loss, CLOSE: loss}
+
+
+ROWS = (
+    Row(
+        "EPP killed",
+        strikes.kill_picker,
+        strikes.wait_until_ready,
+        5,
+        {OPEN: until(2, REFUSED, CUT), CLOSE: until(15, REFUSED, NO_SERVER, CUT)},
+    ),
+    Row(
+        "EPP scaled to 0",
+        strikes.scale_picker_down,
+        strikes.scale_picker_up,
+        12,
+        {OPEN: NOTHING, CLOSE: down(10, REFUSED)},
+    ),
+    Row(
+        "model servers killed",
+        strikes.kill_servers,
+        strikes.wait_until_ready,
+        5,
+        both(until(15, NO_SERVER, UNKNOWN_MODEL, CUT)),
+    ),
+    Row(
+        "a model server of two killed",
+        strikes.kill_a_server,
+        strikes.wait_until_ready,
+        5,
+        both(until(5, NO_SERVER, UNKNOWN_MODEL, CUT)),
+    ),
+    Row(
+        "model servers scaled to 0", strikes.scale_servers_down, strikes.scale_servers_up, 12, both(down(10, NO_SERVER))
+    ),
+    Row("a model server of two scaled away", strikes.scale_servers_to_one, strikes.scale_servers_up, 10),
+    Row(
+        "model servers hung",
+        strikes.hang_servers,
+        strikes.wait_until_ready,
+        20,
+        both(until(45, NO_SERVER, LATE, UNKNOWN_MODEL, CUT)),
+    ),
+    Row(
+        "a model server of two hung",
+        strikes.hang_a_server,
+        strikes.wait_until_ready,
+        20,
+        both(until(5, NO_SERVER, LATE, CUT)),
+    ),
+    Row("gateway restarted", strikes.restart_gateway, strikes.wait_until_ready, 2),
+    Row("istiod down while weight moves", strikes.stop_istiod_and_move_weight, strikes.start_istiod, 5, split=80),
+    Row("API server down", strikes.stop_api_server, strikes.start_api_server, 20),
+    Row("all pods replaced, as by a drain", strikes.delete_pods, strikes.wait_until_ready, 2),
+    Row("pool upgraded: image, argument, plugins", strikes.upgrade, strikes.roll_back, 2),
+    Row("pool upgraded to slow starters", strikes.upgrade_to_slow_starters, strikes.roll_back, 2),
+    Row(
+        "adapter unloaded",
+        strikes.unload_adapter,
+        strikes.wait_until_ready,
+        10,
+        both(until(10, NO_SERVER, UNKNOWN_MODEL)),
+    ),
+)

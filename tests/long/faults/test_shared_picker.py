@@ -1,0 +1,78 @@
+"""The harness finds the shared-picker fault in an Istio that has it, and nothing in one that has not."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from faults.bench import FOLLOWED_SECONDS, Bench, bench
+from faults.run import judge_split
+from faults.table import OPEN
+from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_rollout.process import run
+from inferencepool_rollout.programs import compiled
+from inferencepool_rollout.tools import tool
+from inferencepool_rollout.traffic.verdict import Fault
+from inferencepool_rollout.versions import versions
+
+UNPATCHED = "inferencepool-rollout/pilot:unpatched"
+ISTIOD = ("--namespace", "istio-system", "deployment/istiod")
+
+
+@pytest.fixture(scope="module")
+def pools(cluster: Cluster) -> Iterator[Bench]:
+    with bench(cluster, OPEN) as made:
+        made.split(70)
+        time.sleep(FOLLOWED_SECONDS)
+        yield made
+
+
+@contextmanager
+def istiod(cluster: Cluster, image: str) -> Iterator[None]:
+    """Run istiod from another image while the block runs."""
+    _deploy(cluster, image)
+    try:
+        yield
+    finally:
+        _deploy(cluster, versions().images["pilot"].name)
+
+
+def _deploy(cluster: Cluster, image: str) -> None:
+    cluster.kubectl("set", "image", *ISTIOD, f"discovery={image}")
+    cluster.kubectl("rollout", "status", *ISTIOD, "--timeout=180s")
+
+
+def _build_unpatched(cluster: Cluster) -> None:
+    """Put the unpatched program into the cluster's own image of istiod, and that into the node."""
+    program = compiled(["pilot-discovery-unpatched"])["pilot-discovery-unpatched"]
+    with tempfile.TemporaryDirectory() as folder:
+        context = Path(folder)
+        shutil.copy(program, context / "pilot-discovery")
+        (context / "Dockerfile").write_text(
+            f"FROM {versions().images['pilot'].name}\nCOPY pilot-discovery /usr/local/bin/pilot-discovery\n"
+        )
+        cluster.engine.docker("build", "--quiet", "--tag", UNPATCHED, context)
+    run(
+        [tool("kind"), "load", "docker-image", "--name", cluster.name, UNPATCHED],
+        env=cluster.engine.environment,
+        timeout=600,
+    )
+
+
+def test_an_istio_with_the_fix_passes(pools: Bench) -> None:
+    assert judge_split(pools, 70) == ()
+
+
+def test_an_istio_without_the_fix_fails_and_the_finding_names_the_issue(pools: Bench) -> None:
+    _build_unpatched(pools.cluster)
+    with istiod(pools.cluster, UNPATCHED):
+        time.sleep(2 * FOLLOWED_SECONDS)
+        findings = judge_split(pools, 70)
+    assert [finding.fault for finding in findings] == [Fault.SHARED_PICKER]
+    assert "istio#61594" in str(findings[0])

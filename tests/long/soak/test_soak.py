@@ -1,0 +1,93 @@
+"""Ten minutes of weight changes and ended pods at a fixed rate: nothing is lost, and memory stays flat."""
+
+from __future__ import annotations
+
+import itertools
+import resource
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from faults.bench import OTHER, STRUCK, Bench, bench
+from faults.run import STREAM_RATE, WHOLE_RATE
+from faults.table import OPEN
+from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_rollout.traffic.answers import Answers
+from inferencepool_rollout.traffic.load import Plan, background
+
+CHANGE_SECONDS, KILLS_EVERY = 10.0, 3  # a weight change every 10 s, a pod ended every third of them
+PERCENTS = (10, 50, 90, 30, 70)
+GROWTH = 1.25  # the median of the last quarter's readings may be that many times that of the second quarter's ...
+SLACK_BYTES = 16 * 2**20  # ... or more by this, whichever is larger
+
+
+@dataclass(frozen=True)
+class Soak:
+    """What the soak showed: its answers, and memory in bytes by process, one reading a weight change."""
+
+    answers: Answers
+    memory: dict[str, list[int]]
+
+
+@pytest.fixture(scope="module")
+def pools(cluster: Cluster) -> Iterator[Bench]:
+    with bench(cluster, OPEN) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def soak(pools: Bench, request: pytest.FixtureRequest) -> Soak:
+    """Weights move every 10 s; every 30 s the oldest model server of either pool in turn is ended."""
+    end = time.monotonic() + request.config.getoption("--soak-seconds")
+    memory: dict[str, list[int]] = {"harness": [], STRUCK: [], OTHER: []}
+    ended = itertools.cycle((STRUCK, OTHER))
+    whole, streams = (Plan(rate=rate, seconds=86400, workers=200, timeout=30) for rate in (WHOLE_RATE, STREAM_RATE))
+    url = pools.cluster.gateway_url
+    with (
+        background(url, pools.request(), whole) as short,
+        background(url, pools.request(stream=True), streams) as long,
+    ):
+        for change in itertools.count():
+            began = time.monotonic()
+            if began >= end:
+                break
+            pools.split(PERCENTS[change % len(PERCENTS)])
+            if change % KILLS_EVERY == KILLS_EVERY - 1:
+                pools.kubectl("delete", "pod", pools.pods("model-server", next(ended))[0], "--wait=false")
+            memory["harness"].append(_own_bytes())
+            for pool in (STRUCK, OTHER):
+                memory[pool].append(_picker_bytes(pools, pool))
+            time.sleep(max(began + CHANGE_SECONDS - time.monotonic(), 0))
+    return Soak(Answers.merged(short.answers(), long.answers()), memory)
+
+
+def _own_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def _picker_bytes(pools: Bench, pool: str) -> int:
+    (pod,) = pools.pods("epp", pool)
+    page = pools.kubectl("get", f"--raw=/api/v1/namespaces/{pools.namespace}/pods/{pod}:9090/proxy/metrics")
+    samples = (sample for family in text_string_to_metric_families(page) for sample in family.samples)
+    return int(next(sample.value for sample in samples if sample.name == "process_resident_memory_bytes"))
+
+
+def _grown(readings: Sequence[int]) -> tuple[float, float]:
+    """Medians of the second and of the last quarter of the readings."""
+    quarter = len(readings) // 4
+    return statistics.median(readings[quarter : 2 * quarter]), statistics.median(readings[-quarter:])
+
+
+def test_no_request_is_lost(soak: Soak) -> None:
+    assert soak.answers.lost == 0, soak.answers.causes()
+
+
+@pytest.mark.parametrize("process", ["harness", STRUCK, OTHER])
+def test_memory_is_flat(soak: Soak, process: str) -> None:
+    before, after = _grown(soak.memory[process])
+    assert after <= max(before * GROWTH, before + SLACK_BYTES), soak.memory[process]
