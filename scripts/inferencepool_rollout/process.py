@@ -19,11 +19,13 @@ def run(
     stdin: str | None = None,
     timeout: float | None = None,
     remedy: str = "",
+    new_session: bool = False,
 ) -> str:
     """Run `command` to its end and return its standard output.
 
     `env` is laid over this process's environment. Raises Failure with the last line that the command wrote,
-    the name of the log file that holds all of it, and `remedy`; also after `timeout` seconds.
+    the name of the log file that holds all of it, and `remedy`; also after `timeout` seconds. In a `new_session`
+    the terminal's Ctrl-C does not reach the command.
     """
     words = [str(word) for word in command]
     try:
@@ -37,6 +39,7 @@ def run(
             text=True,
             timeout=timeout,
             check=False,
+            start_new_session=new_session,
         )
     except FileNotFoundError:
         raise Failure(f"{words[0]} is not there; {remedy or 'install it'}") from None

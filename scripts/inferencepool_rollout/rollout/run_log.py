@@ -1,0 +1,79 @@
+"""What a driver saw, for the report: one JSON object a line. The rollout's state never depends on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inferencepool_rollout.failure import Failure
+from inferencepool_rollout.rollout.observed import Observed
+from inferencepool_rollout.rollout.plan import Plan
+
+COLUMNS = ("started", "ttft", "tpot", "e2e", "good", "pool", "split", "cause")
+
+
+def default_folder(plan: Plan) -> Path:
+    """Where logs go unless the user names a folder: below $XDG_STATE_HOME or ~/.local/state, one folder a route."""
+    base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state")
+    return base / "inferencepool-rollout" / f"{plan.route.namespace}-{plan.route.release}"
+
+
+class RunLog:
+    """A new file of the folder; every line is on disk when `write` returns."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.file = folder / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}.jsonl"
+            self._handle = self.file.open("a", buffering=1)
+        except OSError as error:
+            raise Failure(f"the run log cannot be written: {error}; name another folder with --log") from None
+
+    def write(self, event: str, **fields: Any) -> None:
+        """Write one event, with the Unix time."""
+        self._handle.write(json.dumps({"time": time.time(), "event": event, **fields}) + "\n")
+
+    def answers(self, observed: Observed, after: float) -> float:
+        """Write the requests sent after `after` (Unix time); return the time of the last one."""
+        new = observed.since(np.nextafter(after, np.inf))
+        if not new.requests:
+            return after
+        columns = {}
+        for name in COLUMNS:
+            values = getattr(new, name)
+            rounded = np.round(values, 5) if values.dtype.kind == "f" and name != "started" else values
+            columns[name] = [None if value != value else value for value in rounded.tolist()]
+        self.write("answers", **columns)
+        return float(new.started.max())
+
+
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    """Return the events of the last rollout in a folder, those of drivers that were started again included.
+
+    A file that begins at weight 0 begins a rollout. Raises Failure if there is none; a last line that a killed
+    driver left half written is dropped.
+    """
+    files = sorted(folder.glob("*.jsonl"))
+    events: list[dict[str, Any]] = []
+    for file in reversed(files):
+        here = list(_lines(file))
+        events = here + events
+        if here and here[0].get("event") == "start" and here[0].get("percent") == 0:
+            break
+    if not events:
+        raise Failure(f"there is no run log in {folder}; name its folder with --log")
+    return events
+
+
+def _lines(file: Path) -> Iterator[dict[str, Any]]:
+    for line in file.read_text().splitlines():
+        try:
+            yield json.loads(line)
+        except ValueError:
+            return

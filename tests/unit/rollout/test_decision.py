@@ -1,0 +1,188 @@
+"""Peeking costs nothing: false rollbacks stay below alpha, stated regressions are caught with the stated power."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from scipy.stats import binom
+
+from inferencepool_rollout.rollout.decision import Action, State, decide, fewest_requests, judge_errors, judge_latency
+from inferencepool_rollout.rollout.observed import Observed
+from inferencepool_rollout.rollout.plan import ErrorRate, Latency, Plan
+from inferencepool_rollout.traffic.quantiles import log_e_above, lower_bound, upper_bound
+from unit.rollout.plans import plan_of
+
+Draws = Callable[[np.random.Generator, int], npt.NDArray[np.float64]]
+
+RUNS = 120
+LOOKS = np.unique(np.geomspace(60, 6000, 16).astype(int))
+SHARE = 0.5
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    return plan_of(tmp_path)
+
+
+def exponential(mean: float) -> Draws:
+    return lambda rng, size: rng.exponential(mean, size)
+
+
+def drawn(rng: np.random.Generator, size: int, new: Draws, errors: float, share: float = SHARE) -> Observed:
+    """Requests of which `share` go to a new pool with those latencies and errors; the old pool's are exponential."""
+    is_new = rng.random(size) < share
+    latency = np.where(is_new, new(rng, size), rng.exponential(0.1, size))
+    good = ~(is_new & (rng.random(size) < errors))
+    return Observed(
+        started=np.arange(size, dtype=np.float64),
+        ttft=latency,
+        tpot=latency,
+        e2e=latency,
+        good=good,
+        pool=np.where(is_new, "new", "old"),
+        split=np.full(size, True),
+        cause=np.where(good, "", "status"),
+    )
+
+
+def outcome(plan: Plan, everything: Observed) -> Action:
+    """How a step ends that is judged at each of LOOKS."""
+    for look in LOOKS:
+        seen = Observed(**{name: getattr(everything, name)[:look] for name in Observed.__dataclass_fields__})
+        action = decide(plan, plan.steps[0], seen, elapsed=100).action
+        if action is not Action.WAIT:
+            return action
+    return Action.WAIT
+
+
+def outcomes(plan: Plan, new: Draws, errors: float, seed: int) -> list[Action]:
+    rng = np.random.default_rng(seed)
+    return [outcome(plan, drawn(rng, int(LOOKS[-1]), new, errors)) for _ in range(RUNS)]
+
+
+def test_a_pool_at_the_edge_of_every_objective_is_rolled_back_with_at_most_alpha(plan: Plan) -> None:
+    """Alpha of a rollout 5 %, so of one of 3 steps 1.67 %; this test fails a right method once in a million seeds."""
+    actions = outcomes(plan, exponential(0.1 * 1.1), errors=0.01, seed=1)
+    assert binom.sf(actions.count(Action.ROLL_BACK) - 1, RUNS, plan.alpha / len(plan.steps)) > 1e-6
+
+
+@pytest.mark.parametrize(
+    ("latency", "errors"), [(0.1, 0.05), (0.18, 0.0), (0.18, 0.05)], ids=["errors", "latency", "both"]
+)
+def test_a_stated_regression_is_rolled_back_with_the_stated_power(plan: Plan, latency: float, errors: float) -> None:
+    """Power 90 %; this test fails a method that has just that once in a million seeds."""
+    actions = outcomes(plan, exponential(latency), errors, seed=2)
+    assert binom.cdf(actions.count(Action.ROLL_BACK), RUNS, plan.power) > 1e-6
+    assert binom.sf(actions.count(Action.PROMOTE) - 1, RUNS, plan.miss) > 1e-6
+
+
+def test_a_pool_like_the_old_one_passes(plan: Plan) -> None:
+    actions = outcomes(plan, exponential(0.1), errors=0.0, seed=3)
+    assert actions.count(Action.PROMOTE) > 0.9 * RUNS
+
+
+def test_a_fixed_size_comparison_looked_at_likewise_breaks_alpha(plan: Plan) -> None:
+    """The simulation can fail: an ordinary test of the medians at every look rolls back far too often."""
+    rng, wrong = np.random.default_rng(4), 0
+    for _ in range(RUNS):
+        everything = drawn(rng, int(LOOKS[-1]), exponential(0.1), errors=0.0)
+        old, new = everything.latency("ttft", "old"), everything.latency("ttft", "new")
+        median = math.log(2) * 0.1
+        halves = [(int((new[:look] > median).sum()), look) for look in LOOKS // 3 if look <= min(len(old), len(new))]
+        wrong += any(binom.sf(count - 1, look, 0.5) < plan.alpha / 3 for count, look in halves)
+    assert binom.sf(wrong - 1, RUNS, plan.alpha / 3) < 1e-6
+
+
+def test_one_more_request_changes_the_evidence_by_nothing_on_average_at_the_edge() -> None:
+    """The martingale property at the edge of "at most", from which Ville's inequality gives alpha at any look."""
+    for count, requests, share in [(0, 0, 0.5), (3, 10, 0.2), (90, 100, 0.95), (1, 500, 0.01)]:
+        now = log_e_above(count, requests, share)
+        hit, miss = log_e_above(count + 1, requests + 1, share), log_e_above(count, requests + 1, share)
+        assert share * math.exp(hit - now) + (1 - share) * math.exp(miss - now) == pytest.approx(1, rel=1e-9)
+
+
+@pytest.mark.parametrize("q", [0.1, 0.5, 0.95])
+def test_the_bounds_of_a_quantile_hold_at_every_look_at_once(q: float) -> None:
+    """Level 1 % each side, latencies in steps of 10 ms so that ties are met."""
+    rng, missed_low, missed_high = np.random.default_rng(5), 0, 0
+    truth = math.ceil(-math.log(1 - q) * 0.1 * 100) / 100
+    for _ in range(RUNS):
+        values = np.ceil(rng.exponential(0.1, 3000) * 100) / 100
+        looks = [np.sort(values[:look]) for look in (20, 50, 100, 200, 500, 1000, 3000)]
+        missed_low += any(lower_bound(look, q, 0.01) > truth for look in looks)
+        missed_high += any(upper_bound(look, q, 0.01) < truth for look in looks)
+    assert binom.sf(max(missed_low, missed_high) - 1, RUNS, 0.01) > 1e-6
+
+
+def test_the_bounds_of_a_quantile_close_in_on_it() -> None:
+    values = np.sort(np.random.default_rng(6).exponential(1.0, 50_000))
+    assert math.log(2) * 0.95 < lower_bound(values, 0.5, 0.01) < upper_bound(values, 0.5, 0.01) < math.log(2) * 1.05
+
+
+def test_too_few_requests_bound_nothing() -> None:
+    few = np.array([1.0, 2.0])
+    assert (lower_bound(few, 0.5, 0.01), upper_bound(few, 0.5, 0.01)) == (-math.inf, math.inf)
+    assert (lower_bound(few[:0], 0.5, 0.01), upper_bound(few[:0], 0.5, 0.01)) == (-math.inf, math.inf)
+
+
+def test_a_single_failure_of_few_requests_decides_nothing() -> None:
+    assert judge_errors(ErrorRate(0.01, 0.05), 1, 3, level=0.01, miss=0.05).state is State.OPEN
+    assert judge_errors(ErrorRate(0.01, 0.05), 20, 20, level=0.01, miss=0.05).state is State.VIOLATED
+    assert judge_errors(ErrorRate(0.01, 0.05), 0, 500, level=0.01, miss=0.05).state is State.KEPT
+
+
+def test_without_the_old_pool_a_ratio_is_not_judged() -> None:
+    found = judge_latency(Latency("ttft", 50, 1.1, 2), np.array([]), np.full(500, 9.0), level=0.01, miss=0.05)
+    assert found.state is State.UNKNOWN
+
+
+def test_failures_that_name_no_pod_count_against_the_new_pool(plan: Plan) -> None:
+    seen = drawn(np.random.default_rng(7), 400, exponential(0.1), errors=0.5)
+    anonymous = replace(seen, pool=np.where(seen.good, seen.pool, ""))
+    assert decide(plan, plan.steps[0], anonymous, elapsed=1).action is Action.ROLL_BACK
+    assert anonymous.new_failed == seen.new_failed
+
+
+def test_failures_of_the_old_pool_do_not_count_against_the_new_one(plan: Plan) -> None:
+    seen = drawn(np.random.default_rng(8), 2000, exponential(0.1), errors=0.0)
+    failing = replace(seen, good=seen.pool == "new")
+    assert decide(plan, plan.steps[0], failing, elapsed=1).action is Action.WAIT
+    assert failing.new_failed == 0
+
+
+def test_a_step_waits_for_its_burn_in_and_its_requests(plan: Plan) -> None:
+    seen = drawn(np.random.default_rng(9), 8000, exponential(0.1), errors=0.0)
+    step = plan.steps[0]
+    assert decide(plan, step, seen, step.burn_in - 1).action is Action.WAIT
+    assert decide(plan, step, seen, step.burn_in).action is Action.PROMOTE
+    assert decide(plan, replace(step, requests=9000), seen, step.burn_in).action is Action.WAIT
+
+
+def test_an_undecided_step_is_held_in_the_end(plan: Plan) -> None:
+    seen = drawn(np.random.default_rng(10), 20, exponential(0.1), errors=0.0)
+    assert decide(plan, plan.steps[0], seen, plan.steps[0].longest).action is Action.HOLD
+
+
+def test_a_wrong_split_holds_and_a_violation_still_rolls_back(plan: Plan) -> None:
+    seen = drawn(np.random.default_rng(11), 8000, exponential(0.1), errors=0.0)
+    assert decide(plan, plan.steps[0], seen, 1, "wrong split").action is Action.HOLD
+    bad = drawn(np.random.default_rng(11), 8000, exponential(0.1), errors=0.5)
+    assert decide(plan, plan.steps[0], bad, 1, "wrong split").action is Action.ROLL_BACK
+
+
+def test_fewer_requests_than_the_fewest_never_pass(plan: Plan) -> None:
+    fewest = fewest_requests(plan)
+    rng = np.random.default_rng(12)
+    for size, passes in ((fewest - 1, False), (fewest, True)):
+        seen = drawn(rng, size, lambda _, count: np.full(count, 1e-6), errors=0.0, share=1.0)
+        old = drawn(rng, 50_000, exponential(1.0), errors=0.0, share=0.0)
+        both = Observed(
+            **{n: np.concatenate([getattr(seen, n), getattr(old, n)]) for n in Observed.__dataclass_fields__}
+        )
+        assert (decide(plan, plan.steps[0], both, 100).action is Action.PROMOTE) == passes

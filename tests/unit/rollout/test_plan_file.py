@@ -1,0 +1,88 @@
+"""A plan is read whole or refused with its lines."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from inferencepool_rollout.failure import Failure
+from inferencepool_rollout.rollout.plan_file import SCHEMA, read_plan, seconds
+from unit.rollout.plans import ROOT, TEXT, plan_of
+
+READY = sorted((ROOT / "values" / "plans").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("file", READY, ids=lambda file: file.stem)
+def test_a_ready_plan_is_accepted(file: Path) -> None:
+    plan = read_plan(file)
+    assert plan.steps[-1].percent == 100
+    assert (plan.old, plan.new) == ("pool-old", "pool-new")
+
+
+def test_there_is_a_ready_plan_for_each_use_case_of_the_guide() -> None:
+    assert [file.stem for file in READY] == ["accelerator-update", "base-model-update", "server-framework-update"]
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(json.loads(SCHEMA.read_text()))
+
+
+def test_what_is_left_out_has_the_schemas_default(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path)
+    assert (plan.route.release, plan.route.namespace, plan.route.backend) == ("route", "default", "new")
+    assert (plan.max_step, plan.soak, plan.probe.stream) == (50, 0, True)
+    assert plan_of(tmp_path, TEXT.replace(", longest: 1h", "")).steps[0].longest == 180
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "says"),
+    [
+        (("percent: 10,", "percent: ten,"), 12, "steps[0].percent: 'ten' is not of type 'integer'"),
+        (("percent: 10,", "percent: 0,"), 12, "steps[0].percent: 0 is less than the minimum of 1"),
+        (("percent: 50,", "percent: 10,"), 13, "10 does not go up from the 10 before it"),
+        (("percent: 50,", "percent: 70,"), 13, "moves 60 points at once, and maxStep is 50"),
+        (("burnIn: 60s, requests: 500, longest: 1h}\nobj", "burnIn: 1 h}\nobj"), 14, "'1 h' is no duration"),
+        (("burnIn: 60s, requests: 500, longest: 1h}\nobj", "burnIn: 2h, longest: 1h}\nobj"), 14, "shorter than burnIn"),
+        (("  rate: 50", "  rate: 50\n  ratio: 3"), 11, "probe.ratio: there is no such key"),
+        (("gateway:\n  url: http://127.0.0.1:8080\n", ""), 1, "'gateway' is a required property"),
+        (("  url: http://127.0.0.1:8080", "  url: 127.0.0.1:8080"), 7, "gateway.url"),
+        (("detect: 0.05", "detect: 0.005"), 16, "0.005 must be above accept (0.01)"),
+        (("metric: e2e", "metric: p50"), 19, "objectives.latency[1].metric: 'p50' is not one of"),
+        (("new: pool-new", "new: pool-old"), 5, "between two pools"),
+        (("  rate: 50", "  rate: 50\n  stream: false"), 19, "known of streams only"),
+        (("  rate: 50", "  rate: 50\n  toNew: {x: y}"), 11, "toOld and toNew go together"),
+        (("chart: ", "chart: nowhere"), 2, "there is no chart"),
+        (("pools:", "pools: [\n"), 6, "expected"),
+        (("  old: pool-old", "  old: pool-old\n  old: pool-x"), 5, "duplicate key"),
+    ],
+)
+def test_an_error_names_its_line(tmp_path: Path, change: tuple[str, str], line: int, says: str) -> None:
+    assert change[0] in TEXT
+    with pytest.raises(Failure) as refusal:
+        plan_of(tmp_path, TEXT.replace(*change))
+    assert says in str(refusal.value)
+    assert f"plan.yaml:{line}: " in str(refusal.value)
+
+
+def test_all_errors_are_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(Failure) as refusal:
+        plan_of(tmp_path, TEXT.replace("percent: 10,", "percent: 0,").replace("alpha: 0.05", "alpha: 5"))
+    assert str(refusal.value).count("\n") == 2
+
+
+@pytest.mark.parametrize("text", ["", "- a\n", "hello", "a: b: c"])
+def test_what_is_no_plan_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(Failure, match=r"plan\.yaml"):
+        plan_of(tmp_path, text)
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match="cannot be read"):
+        read_plan(tmp_path / "none.yaml")
+
+
+def test_durations_have_units() -> None:
+    assert [seconds(text) for text in ("90s", "10m", "1.5h")] == [90, 600, 5400]
