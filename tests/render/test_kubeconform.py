@@ -16,7 +16,11 @@ from schemas import LOCATION, schema_folder
 
 SCENARIOS = sorted(
     [(path.parents[1].name, path) for path in CHARTS.glob("*/ci/*-values.yaml")]
-    + [("rollout-route" if path.stem.startswith("route") else "inferencepool", path) for path in VALUES.rglob("*.yaml")]
+    + [
+        ("rollout-route" if path.stem.startswith("route") else "inferencepool", path)
+        for path in VALUES.rglob("*.yaml")
+        if path.parent.name != "plans"
+    ]
 )
 
 

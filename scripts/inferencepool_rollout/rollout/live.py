@@ -13,6 +13,7 @@ from urllib3.exceptions import HTTPError
 
 from inferencepool_rollout.failure import Failure
 
+INSTANCE = "app.kubernetes.io/instance"
 GATEWAY_GROUP = "gateway.networking.k8s.io"
 POOL_APIS = (("inference.networking.k8s.io", "v1"), ("inference.networking.x-k8s.io", "v1alpha2"))
 REWRITE_API = ("inference.networking.x-k8s.io", "v1alpha2")
@@ -89,9 +90,13 @@ class Live:
         return Route(found["spec"], int(found["metadata"]["generation"]), parents)
 
     def routes_to(self, pool: str) -> list[str]:
-        """Return the names of the namespace's HTTPRoutes that refer to a pool, in mirrors and canaries too."""
+        """Return the names of the namespace's HTTPRoutes that refer to a pool, in mirrors and canaries too.
+
+        The pool's own preview, a route of the same release, is none of them.
+        """
         listed = self._list(GATEWAY_GROUP, "v1", "httproutes")
-        return [route["metadata"]["name"] for route in listed if _refers(route["spec"], pool)]
+        others = [each for each in listed if each["metadata"].get("labels", {}).get(INSTANCE) != pool]
+        return [route["metadata"]["name"] for route in others if _refers(route["spec"], pool)]
 
     def pool(self, name: str) -> Mapping[str, Any] | None:
         """Return an InferencePool, of whichever of its API groups has it."""
@@ -99,7 +104,7 @@ class Live:
 
     def pods(self, *releases: str) -> list[Pod]:
         """Return the model servers and pickers of releases of charts/inferencepool."""
-        selector = f"app.kubernetes.io/instance in ({','.join(releases)})"
+        selector = f"{INSTANCE} in ({','.join(releases)})"
         try:
             listed: list[Any] = self.core.list_namespaced_pod(
                 self.namespace, label_selector=selector, _request_timeout=READ_SECONDS

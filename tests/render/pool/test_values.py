@@ -20,7 +20,11 @@ CHART = CHARTS / "inferencepool"
 KITCHEN_SINKS = sorted(Path(__file__).parent.glob("kitchen-sink*.yaml"))
 SCENARIOS = [
     *sorted(CHART.glob("ci/*-values.yaml")),
-    *(path for path in sorted(VALUES.rglob("*.yaml")) if not path.stem.startswith("route")),
+    *(
+        path
+        for path in sorted(VALUES.rglob("*.yaml"))
+        if path.parent.name != "plans" and not path.stem.startswith("route")
+    ),
     *KITCHEN_SINKS,
 ]
 
