@@ -31,6 +31,11 @@ def test_the_first_two_blocks_are_the_two_commands() -> None:
     assert len(BLOCKS) == 3
 
 
+def test_every_link_leads_somewhere() -> None:
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", README)
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
 def test_ci_runs_the_test_command_of_the_readme() -> None:
     assert "./scripts/test" in (ROOT / ".ci/run").read_text()
 
