@@ -36,7 +36,8 @@ def _passing_go_tests(folder: Path, *, patched: bool) -> set[str]:
         shutil.copy(source / name, folder)
     done = subprocess.run(
         [
-            programs.go(), "test", "-v", "-trimpath", "-vet=off", f"-overlay={overlay}", "-mod=mod", f"-modfile={folder}/go.mod",
+            programs.go(), "test", "-v", "-trimpath", "-vet=off", "-mod=mod",
+            f"-overlay={overlay}", f"-modfile={folder}/go.mod",
             "-run", "|".join(ONLY_WITH_THE_PATCH | ALWAYS), f"./{PACKAGE}",
         ],
         cwd=source,

@@ -26,9 +26,9 @@ pools: {{old: pool-old, new: {new}}}
 gateway: {{url: "{url}", headers: {{Host: {host}}}}}
 probe: {{models: [food-review], rate: 60}}
 steps:
-  - {{percent: 10, burnIn: 4s, longest: 60s}}
-  - {{percent: 50, burnIn: 4s, longest: 60s}}
-  - {{percent: 100, burnIn: 4s, longest: 60s}}
+  - {{percent: 10, burnIn: 8s, longest: 60s}}
+  - {{percent: 50, burnIn: 8s, longest: 60s}}
+  - {{percent: 100, burnIn: 8s, longest: 60s}}
 objectives:
   errorRate: {{accept: 0.02, detect: 0.2}}
 decision: {{alpha: 0.05, power: 0.9}}
@@ -112,13 +112,16 @@ def test_a_killed_driver_started_again_ends_at_100_without_a_loss(rollout: Rollo
         second = rollout.run("run")
         assert second.returncode == exit_codes.BUSY, second.stdout + second.stderr
         first.send_signal(signal.SIGKILL)
-    assert rollout.percent("pool-new") == 10
-    time.sleep(20)  # the dead driver's Lease runs out
+    stands = rollout.percent("pool-new")
+    assert stands in (10, 50)
+    time.sleep(12)  # the dead driver's Lease runs out
+    assert rollout.percent("pool-new") == stands
     done = rollout.run("run")
     assert done.returncode == exit_codes.DONE, done.stdout + done.stderr
     assert rollout.percent("pool-new") == 100
     verdicts = [line for line in done.stderr.splitlines() if " requests, " in line]
-    assert len(verdicts) == 3
+    judged = [percent for percent in (10, 50, 100) if percent >= stands]
+    assert len(verdicts) == len(judged), done.stderr
     assert all(line.endswith(" 0 lost") for line in verdicts), done.stderr
 
 
