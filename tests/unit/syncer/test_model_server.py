@@ -32,9 +32,7 @@ def test_an_unload_of_what_is_not_there_is_no_error(vllm: VllmServer) -> None:
 
 
 def test_the_cause_of_an_error_is_vllms(vllm: VllmServer) -> None:
-    with pytest.raises(
-        ServerError, match="with 404: Loading lora one failed: No adapter found for missing/one$"
-    ) as error:
+    with pytest.raises(ServerError, match="with 404: Loading lora one failed: No adapter found for <path>$") as error:
         client(vllm).load(Adapter("one", "missing/one"))
     assert error.value.status == 404
 

@@ -226,7 +226,7 @@ def _load(vllm: VllmServer, asked: Asked) -> tuple[HTTPStatus, bytes]:
             "If you want to load the adapter in place, set 'load_inplace' to True.",
         )
     if asked.source.startswith("missing"):
-        return _error(HTTPStatus.NOT_FOUND, f"Loading lora {asked.name} failed: No adapter found for {asked.source}")
+        return _error(HTTPStatus.NOT_FOUND, f"Loading lora {asked.name} failed: No adapter found for <path>")
     if asked.source.startswith("rank"):
         return _error(HTTPStatus.INTERNAL_SERVER_ERROR, "LoRA rank 64 is greater than max_lora_rank 8.")
     vllm.adapters[asked.name] = Served(asked.source, asked.by)
