@@ -1,5 +1,5 @@
 // What Envoy is told about endpoint pickers when a rule has several InferencePools. The test is laid over the patched
-// module, see tests/cluster/test_istio_backport.py.
+// module, see tests/long/backport/test_istio_backport.py.
 package route_test
 
 import (
