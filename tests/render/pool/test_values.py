@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -30,18 +29,6 @@ SCENARIOS = [
 
 Schema = dict[str, Any]
 MISSING = object()
-
-
-@pytest.fixture(scope="module")
-def schema() -> Schema:
-    loaded: Schema = json.loads((CHART / "values.schema.json").read_text())
-    return loaded
-
-
-@pytest.fixture(scope="module")
-def defaults() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
-    return loaded
 
 
 def objects(node: Any, path: str = "#") -> Iterator[tuple[str, Schema]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -21,18 +20,6 @@ KITCHEN_SINK = Path(__file__).with_name("kitchen-sink.yaml")
 SCENARIOS = [*sorted(CHART.glob("ci/*-values.yaml")), *sorted(VALUES.glob("route*.yaml")), KITCHEN_SINK]
 
 Schema = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def schema() -> Schema:
-    loaded: Schema = json.loads((CHART / "values.schema.json").read_text())
-    return loaded
-
-
-@pytest.fixture(scope="module")
-def defaults() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
-    return loaded
 
 
 def objects(node: Any, path: str = "") -> list[tuple[str, Schema]]:
