@@ -76,3 +76,17 @@ def test_a_spread_that_says_what_it_counts_keeps_that() -> None:
 def test_a_probe_is_as_patient_as_told(probe: str) -> None:
     told = {"periodSeconds": 7, "timeoutSeconds": 6, "failureThreshold": 5}
     assert told.items() <= template(**{probe: told})["spec"]["containers"][0][probe].items()
+
+
+@pytest.mark.parametrize("group", [{}, {"leaderWorkerSet": {"enabled": True, "size": 2}}], ids=["pods", "groups"])
+def test_a_drain_takes_one_server_at_a_time_unless_it_serves_nobody(group: dict[str, Any]) -> None:
+    budget = only(render("inferencepool", "pool-old", group), "PodDisruptionBudget")["spec"]
+    assert budget["maxUnavailable"] == 1
+    assert budget["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+    (component,) = budget["selector"]["matchExpressions"]
+    assert component["values"] == ["model-server", "model-server-worker"]
+
+
+def test_a_drain_may_take_all_servers_where_that_is_told() -> None:
+    manifests = render("inferencepool", "pool-old", {"modelServer": {"podDisruptionBudget": {"enabled": False}}})
+    assert "PodDisruptionBudget" not in {m["kind"] for m in manifests}
