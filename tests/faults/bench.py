@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,8 +85,11 @@ class Bench:
 
 
 @contextmanager
-def bench(cluster: Cluster, failure_mode: str) -> Iterator[Bench]:
-    """Install both pools, whose servers take 20 ms a token, and the route at 50/50; remove all of it in the end."""
+def bench(cluster: Cluster, failure_mode: str, settings: Mapping[str, Sequence[str]] | None = None) -> Iterator[Bench]:
+    """Install both pools, whose servers take 20 ms a token, and the route at 50/50; remove all of it in the end.
+
+    `settings` are further words for helm, by pool.
+    """
     made = Bench(cluster, f"faults-{secrets.token_hex(3)}", failure_mode)
     cluster.kubectl("create", "namespace", made.namespace)
     try:
@@ -95,6 +98,7 @@ def bench(cluster: Cluster, failure_mode: str) -> Iterator[Bench]:
                 "install", name, CHARTS / "inferencepool", "--values", VALUES / "kind/pool.yaml",
                 "--set", f"pool.failureMode={failure_mode}",
                 "--set", "modelServer.extraArgs={--inter-token-latency,20ms}", "--wait", "--timeout", "3m",
+                *(settings or {}).get(name, ()),
             )  # fmt: skip
         made.split(50)
         time.sleep(FOLLOWED_SECONDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 from charts import CHARTS
@@ -15,6 +16,9 @@ ISTIOD = ("--namespace", "istio-system", "deployment/istiod")
 API_SERVER = "kube-apiserver.yaml"
 PROGRAMS = {SERVER: "llm-d-inference-sim", PICKER: "epp"}
 NEXT_TAG = "next"
+ADAPTER = "food-review-1"
+WORKER = "{}-worker"  # kind's name of the second node
+DRAIN = ("--ignore-daemonsets", "--delete-emptydir-data", "--timeout=180s")
 
 
 def signal(bench: Bench, component: str, number: int, pods: slice = slice(None)) -> None:
@@ -150,8 +154,39 @@ def unload_adapter(bench: Bench) -> None:
     for pod in bench.pods(SERVER):
         bench.kubectl(
             "create", "--filename=-", f"--raw={pods}/{pod}:8000/proxy/v1/unload_lora_adapter",
-            stdin='{"lora_name": "food-review-1"}',
+            stdin=json.dumps({"lora_name": ADAPTER}),
         )  # fmt: skip
+
+
+def remove_adapter(bench: Bench) -> None:
+    """Take the adapter out of the pool's values, and wait until no server of the pool has it."""
+    _revise(bench, "--set-json", "lora.adapters=[]", "--set-json", "aliases=[]")
+    _wait_for_adapter(bench, served=False)
+
+
+def add_adapter(bench: Bench) -> None:
+    roll_back(bench)
+    _wait_for_adapter(bench, served=True)
+
+
+def _wait_for_adapter(bench: Bench, *, served: bool) -> None:
+    """Wait, as long as a kubelet may take to bring a ConfigMap up to date, until all servers have it or none does."""
+    deadline = time.monotonic() + 180
+    pods = f"/api/v1/namespaces/{bench.namespace}/pods"
+    while {
+        ADAPTER in bench.kubectl("get", f"--raw={pods}/{pod}:8000/proxy/v1/models") for pod in bench.pods(SERVER)
+    } != {served}:
+        assert time.monotonic() < deadline, f"{ADAPTER} served: {not served}"
+        time.sleep(1)
+
+
+def drain_node(bench: Bench) -> None:
+    bench.cluster.kubectl("drain", WORKER.format(bench.cluster.name), *DRAIN)
+
+
+def uncordon_node(bench: Bench) -> None:
+    bench.cluster.kubectl("uncordon", WORKER.format(bench.cluster.name))
+    bench.ready()
 
 
 def wait_until_ready(bench: Bench) -> None:

@@ -57,7 +57,7 @@ def down(seconds: float, *states: str) -> Loss:
 class Row:
     """A fault, `hold` seconds from its strike to its repair, and what it may cost in each failureMode.
 
-    `split` is the struck pool's percent afterwards.
+    `split` is the struck pool's percent afterwards, `workers` are the nodes it needs beside the first.
     """
 
     name: str
@@ -66,6 +66,7 @@ class Row:
     hold: float
     loss: Mapping[str, Loss] = field(default_factory=lambda: {OPEN: NOTHING, CLOSE: NOTHING})
     split: int = 50
+    workers: int = 0
 
 
 def both(loss: Loss) -> Mapping[str, Loss]:
@@ -132,4 +133,12 @@ ROWS = (
         10,
         both(until(10, NO_SERVER, UNKNOWN_MODEL)),
     ),
+    Row(
+        "adapter removed by an upgrade",
+        strikes.remove_adapter,
+        strikes.add_adapter,
+        8,
+        both(down(10, NO_SERVER, UNKNOWN_MODEL)),
+    ),
+    Row("node drained", strikes.drain_node, strikes.uncordon_node, 5, workers=1),
 )

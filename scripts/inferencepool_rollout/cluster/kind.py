@@ -15,6 +15,7 @@ from kubernetes.client import CoreV1Api
 from kubernetes.config import new_client_from_config
 
 from inferencepool_rollout import cache
+from inferencepool_rollout.cluster import nodes
 from inferencepool_rollout.engine import Engine
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.images import build
@@ -87,8 +88,11 @@ def require_ours(engine: Engine, name: str, port: int) -> None:
         _require_free(port)
 
 
-def up(engine: Engine, name: str, port: int) -> Cluster:
-    """Return the cluster of that name, making it unless it runs already; raises Failure as require_ours does."""
+def up(engine: Engine, name: str, port: int, workers: int = 0) -> Cluster:
+    """Return the cluster of that name, making it unless it runs already; raises Failure as require_ours does.
+
+    Its `workers`, nodes beside the first, are cordoned: they take pods from when they are uncordoned.
+    """
     cluster = Cluster(engine, name, port)
     require_ours(engine, name, port)
     if _serves(engine, name, port):
@@ -97,8 +101,11 @@ def up(engine: Engine, name: str, port: int) -> Cluster:
     with step(f"making the kind cluster {name}", "20 s"):
         cluster._kind(
             "create", "cluster", "--name", name, "--config", "-", "--kubeconfig", cluster.kubeconfig, "--wait", "180s",
-            stdin=yaml.safe_dump(_config(engine, port)),
+            stdin=yaml.safe_dump(_config(engine, port, workers)),
         )  # fmt: skip
+    if workers:
+        with step(f"joining {workers} more nodes", "10 s"):
+            nodes.join(cluster, bridged=_built_here(engine))
     _write_state(name, {"port": port, "container": _container(engine, name)})
     return cluster
 
@@ -117,17 +124,19 @@ def ours() -> list[str]:
     return sorted(path.parent.name for path in (cache.root() / "clusters").glob("*/state.json"))
 
 
-def _config(engine: Engine, port: int) -> dict[str, object]:
+def _config(engine: Engine, port: int, workers: int) -> dict[str, object]:
     """kind's configuration (kind.x-k8s.io/v1alpha4): the published node's, or what the one built here needs."""
-    node: dict[str, object] = {
+    image = versions().images["node"].name
+    first: dict[str, object] = {
         "role": "control-plane",
-        "image": versions().images["node"].name,
+        "image": image,
         "extraPortMappings": [
             {"containerPort": GATEWAY_NODE_PORT, "hostPort": port, "listenAddress": "127.0.0.1", "protocol": "TCP"}
         ],
     }
-    config: dict[str, object] = {"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "nodes": [node]}
-    if build.inputs_label(engine, versions().images["node"].name):
+    others = [{"role": "worker", "image": image} for _ in range(workers)]
+    config: dict[str, object] = {"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "nodes": [first, *others]}
+    if _built_here(engine):
         config["networking"] = {"disableDefaultCNI": True, "podSubnet": "10.244.0.0/16"}
     if engine.runc:
         config["featureGates"] = {"KubeletInUserNamespace": True}
@@ -136,10 +145,16 @@ def _config(engine: Engine, port: int) -> dict[str, object]:
     return config
 
 
+def _built_here(engine: Engine) -> bool:
+    """Whether the node's image is the one built from registry packages, whose network is a bridge."""
+    return bool(build.inputs_label(engine, versions().images["node"].name))
+
+
 def _container(engine: Engine, name: str) -> str:
     """The id of the control plane's container, or "" where there is no such cluster."""
-    label = f"label=io.x-k8s.kind.cluster={name}"
-    return engine.docker("ps", "--all", "--quiet", "--no-trunc", "--filter", label).strip()
+    labels = (f"label=io.x-k8s.kind.cluster={name}", "label=io.x-k8s.kind.role=control-plane")
+    filters = [word for label in labels for word in ("--filter", label)]
+    return engine.docker("ps", "--all", "--quiet", "--no-trunc", *filters).strip()
 
 
 def _serves(engine: Engine, name: str, port: int) -> bool:

@@ -11,15 +11,15 @@ ISTIO = ("pilot", "proxyv2")
 WORKLOAD = ("epp", "simulator", "lora-syncer")
 
 
-def ready(name: str, port: int) -> Cluster:
+def ready(name: str, port: int, workers: int = 0) -> Cluster:
     """Return the cluster of that name with CRDs, Istio, the Gateway and all images; what is done is not repeated.
 
-    `port` of 127.0.0.1 will reach the Gateway. Raises Failure with cause and remedy.
+    `port` of 127.0.0.1 will reach the Gateway, `workers` are as for kind.up. Raises Failure with cause and remedy.
     """
     docker = engine()
     kind.require_ours(docker, name, port)
     pull.ensure(docker, ("node", *ISTIO, *WORKLOAD))
-    cluster = kind.up(docker, name, port)
+    cluster = kind.up(docker, name, port, workers)
     cluster.load(*ISTIO, *WORKLOAD)
     gateway.install(cluster)
     return cluster

@@ -168,3 +168,20 @@ def test_a_digest_wins_over_every_tag() -> None:
     images = {"epp": {"image": {"digest": digest}}, "global": {"imageRegistry": "mirror.example"}}
     image = container(render("inferencepool", "pool-new", images))["image"]
     assert image == f"mirror.example/gateway-api-inference-extension/epp@{digest}"
+
+
+def test_its_pods_go_where_the_platform_tells_them_and_keep_their_own_labels() -> None:
+    told: dict[str, Any] = {
+        "nodeSelector": {"pool": "cpu"},
+        "tolerations": [{"key": "cpu", "operator": "Exists"}],
+        "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": []}},
+        "priorityClassName": "high",
+    }
+    own, template = (
+        only(rendered("1.x", **more), "Deployment", "pool-new-epp")["spec"]["template"]
+        for more in ({}, {**told, "podLabels": {"team": "a"}, "podAnnotations": {"note": "b"}})
+    )
+    assert told.items() <= template["spec"].items()
+    assert not told.keys() & own["spec"].keys()
+    for kind, added in (("labels", {"team": "a"}), ("annotations", {"note": "b"})):
+        assert template["metadata"][kind] == own["metadata"][kind] | added
