@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from charts import ROOT
-from faults.bench import OTHER, STRUCK
-from faults.run import Seen, last_loss, wrongs
+from faults.bench import OTHER, STRUCK, Bench
+from faults.run import Seen, last_loss, run, wrongs
 from faults.table import Row
 
 FILE = ROOT / "docs/fault-matrix.md"
@@ -34,7 +34,13 @@ class Matrix:
 
     lines: list[str] = field(default_factory=list)
 
-    def add(self, row: Row, failure_mode: str, seen: Seen) -> None:
+    def prove(self, bench: Bench, row: Row) -> list[str]:
+        """Run a row, write its line, and return what the row does not allow."""
+        seen = run(bench, row)
+        self._add(row, bench.failure_mode, seen)
+        return wrongs(seen, row.loss[bench.failure_mode])
+
+    def _add(self, row: Row, failure_mode: str, seen: Seen) -> None:
         struck, other, nobody = (seen.of(pool) for pool in (STRUCK, OTHER, ""))
         loss, last = row.loss[failure_mode], last_loss(seen)
         states = ", ".join(f"{count} x {state}" for state, count in sorted((struck.causes() + nobody.causes()).items()))

@@ -9,7 +9,6 @@ import pytest
 
 from faults.bench import OTHER, STRUCK, Bench, bench
 from faults.matrix import Matrix
-from faults.run import run, wrongs
 from faults.strikes import WORKER
 from faults.table import CLOSE, OPEN, ROWS, Row
 from inferencepool_rollout.cluster import kind
@@ -46,6 +45,4 @@ def _placed(node: str, operator: str) -> list[str]:
 def test_the_other_pool_loses_nothing_and_the_struck_one_what_the_row_allows(
     pools: Bench, row: Row, matrix: Matrix
 ) -> None:
-    seen = run(pools, row)
-    matrix.add(row, pools.failure_mode, seen)
-    assert wrongs(seen, row.loss[pools.failure_mode]) == []
+    assert matrix.prove(pools, row) == []

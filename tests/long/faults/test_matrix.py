@@ -8,7 +8,6 @@ import pytest
 
 from faults.bench import Bench, bench
 from faults.matrix import Matrix
-from faults.run import run, wrongs
 from faults.table import CLOSE, OPEN, ROWS, Row
 from inferencepool_rollout.cluster.kind import Cluster
 
@@ -23,6 +22,4 @@ def pools(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Bench]:
 def test_the_other_pool_loses_nothing_and_the_struck_one_what_the_row_allows(
     pools: Bench, row: Row, matrix: Matrix
 ) -> None:
-    seen = run(pools, row)
-    matrix.add(row, pools.failure_mode, seen)
-    assert wrongs(seen, row.loss[pools.failure_mode]) == []
+    assert matrix.prove(pools, row) == []
