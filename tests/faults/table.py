@@ -140,5 +140,12 @@ ROWS = (
         8,
         both(down(10, NO_SERVER, UNKNOWN_MODEL)),
     ),
-    Row("node drained", strikes.drain_node, strikes.uncordon_node, 5, workers=1),
+    Row(
+        "node drained",
+        strikes.drain_node,
+        strikes.uncordon_node,
+        5,
+        {OPEN: NOTHING, CLOSE: until(5, REFUSED)},
+        workers=1,
+    ),
 )
