@@ -27,7 +27,7 @@ def two_nodes(request: pytest.FixtureRequest) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module", params=[OPEN, CLOSE])
 def pools(two_nodes: Cluster, request: pytest.FixtureRequest) -> Iterator[Bench]:
-    """The struck pool on the worker as long as that takes pods, with two EPPs as in production; the other elsewhere."""
+    """The struck pool on the worker as long as that takes pods, the other elsewhere."""
     name = WORKER.format(two_nodes.name)
     with bench(two_nodes, request.param, {STRUCK: _placed(name, "In"), OTHER: _placed(name, "NotIn")}) as made:
         yield made
