@@ -33,7 +33,7 @@ def main() -> None:
     file = ConfigFile(settings.config, settings.max_adapters)
     syncer = Syncer(file, metrics, settings.max_adapters, settings.api_key)
     try:
-        endpoints = Endpoints(settings.port, lambda: syncer.status, metrics.registry)
+        endpoints = Endpoints(settings.port, syncer.status_now, metrics.registry)
     except OSError as error:
         sys.exit(f"lora_syncer: port {settings.port} can't be used: {error.strerror}")
     threading.Thread(target=endpoints.serve_forever, daemon=True).start()

@@ -15,9 +15,10 @@ from lora_syncer.status import Status
 
 
 class Endpoints(ThreadingHTTPServer):
-    """Answers on every address of the host, IPv4 and IPv6, from what the last round left: no question waits for vLLM.
+    """Answers on every address of the host, IPv4 and IPv6.
 
-    /healthz answers 200 as long as the process runs. /readyz answers 200 or 503, its body is the status as JSON.
+    /healthz answers 200 as long as the process runs. /readyz answers 200 or 503, its body is what `status` returns at
+    that moment, as JSON.
     """
 
     daemon_threads = True

@@ -54,4 +54,8 @@ class Run:
         is missing that it has served already and that is still named: an adapter that can't be loaded must not take
         every pod of the pool, whose ConfigMap changes for all at once, out of it.
         """
-        return self._joined and self.models is not None and self._served <= set(self.models.adapters.items())
+        return self._joined and self.models is not None and self.suffices(self.models)
+
+    def suffices(self, models: Models) -> bool:
+        """Whether an answer of /v1/models has every adapter that a pod in its pool may not miss."""
+        return self._served <= set(models.adapters.items())

@@ -6,7 +6,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lora_syncer.backoff import Backoff
 from lora_syncer.config import Adapter, Config
@@ -50,6 +50,24 @@ class Syncer:
         changed = self._look() and self._act()
         self._publish()
         return changed
+
+    def status_now(self) -> Status:
+        """Return the status of the last round, not ready if the model server has started anew since then.
+
+        A server that is killed or hangs and starts again within a round is healthy before it has its adapters. One that
+        does not answer in time keeps its pod in the pool: whether it is healthy is the model server's own probe to say.
+        Safe to call from other threads.
+        """
+        status, server, run = self.status, self._server, self._run
+        if not status.ready or server is None:
+            return status
+        try:
+            suffices = run.suffices(server.models())
+        except ServerDown:
+            suffices = False
+        except ServerError:
+            suffices = True
+        return status if suffices else replace(status, ready=False)
 
     def _follow_change(self, old: Config | None) -> None:
         new = self.file.config

@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import yaml
 
 from charts import CHARTS, VALUES, Manifest, only, render
 from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_rollout.traffic.load import Plan, send
 from inferencepool_rollout.traffic.request import POOL_HEADER, Completion
 
 STRUCK, OTHER = "pool-old", "pool-new"
@@ -53,6 +55,16 @@ class Bench:
         """Give the struck pool `percent` of the requests, and wait until the gateway can follow."""
         weights = {STRUCK: percent, OTHER: 100 - percent}
         self.kubectl("apply", "--server-side", "--filename=-", stdin=yaml.safe_dump(self._route(weights)))
+
+    def follow(self, percent: int, *, seconds: float = 60) -> None:
+        """Wait until the gateway gives the struck pool about `percent`: within 12 of it, four standard deviations."""
+        deadline = time.monotonic() + seconds
+        while True:
+            answers = send(self.cluster.gateway_url, self.request(), Plan(count=200))
+            share = 100 * float(np.mean(answers.pool == STRUCK))
+            if abs(share - percent) < 12:
+                return
+            assert time.monotonic() < deadline, f"{share:.0f} % in place of {percent} % after {seconds:g} s"
 
     def node(self, *command: str) -> str:
         """Run a command in the node's container."""

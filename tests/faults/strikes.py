@@ -79,14 +79,6 @@ def scale_servers_up(bench: Bench) -> None:
     bench.ready()
 
 
-def delete_pods(bench: Bench) -> None:
-    """End all pods of the pool, the picker's too, one after the other, each when the one before is replaced."""
-    for component in (SERVER, PICKER):
-        for pod in bench.pods(component):
-            bench.kubectl("delete", "pod", pod, "--wait=false")
-            bench.ready()
-
-
 def restart_gateway(bench: Bench) -> None:
     namespace, name, deployment = GATEWAY
     bench.cluster.kubectl("rollout", "restart", namespace, name, deployment)
@@ -102,6 +94,7 @@ def stop_istiod_and_move_weight(bench: Bench) -> None:
 def start_istiod(bench: Bench) -> None:
     bench.cluster.kubectl("scale", *ISTIOD, "--replicas=1")
     bench.cluster.kubectl("rollout", "status", *ISTIOD, "--timeout=120s")
+    bench.follow(80)
 
 
 def stop_api_server(bench: Bench) -> None:

@@ -102,6 +102,33 @@ def test_a_pod_leaves_when_the_server_is_gone_and_joins_again_with_its_adapters(
     assert vllm.sources == {"one": "a/one"}
 
 
+def test_a_server_that_started_anew_since_the_last_round_is_not_ready(vllm: VllmServer, ready: Syncer) -> None:
+    assert ready.status_now().ready
+    vllm.restart()
+    assert ready.status.ready
+    assert not ready.status_now().ready
+
+
+def test_a_server_that_is_gone_since_the_last_round_is_not_ready(vllm: VllmServer, ready: Syncer) -> None:
+    vllm.stop()
+    assert not ready.status_now().ready
+
+
+def test_a_late_answer_to_the_probe_leaves_the_pod_in_its_pool(vllm: VllmServer, ready: Syncer) -> None:
+    vllm.faults["/v1/models"] = [Fault.LATE]
+    assert ready.status_now().ready
+
+
+def test_an_adapter_that_is_being_replaced_leaves_the_pod_in_its_pool(
+    vllm: VllmServer, volume: Volume, ready: Syncer
+) -> None:
+    vllm.faults["/v1/load_lora_adapter"] = [Fault.ERROR] * 9
+    volume.configure(vllm.port, {"one": "b/one"})
+    ready.round()
+    vllm.by_hand("unload", lora_name="one")
+    assert ready.status_now().ready
+
+
 def test_a_late_answer_leaves_the_pod_in_its_pool(vllm: VllmServer, ready: Syncer, clock: Clock) -> None:
     vllm.faults["/v1/models"] = [Fault.LATE]
     ready.round()
