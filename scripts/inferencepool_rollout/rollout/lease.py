@@ -33,7 +33,7 @@ class Lease:
     def __init__(self, api: CoordinationV1Api, namespace: str, route: str) -> None:
         self.name = f"rollout-{route}"
         self._api, self._namespace = api, namespace
-        self._me = f"{getpass.getuser()}@{socket.gethostname()} pid {os.getpid()}"
+        self.me = f"{getpass.getuser()}@{socket.gethostname()} pid {os.getpid()}"
         self._lost = threading.Event()
         self._released = threading.Event()
         self._holding = False
@@ -79,7 +79,7 @@ class Lease:
     def _take(self) -> None:
         seen = self._read()
         if seen is None:
-            self._create(self._me)
+            self._create(self.me)
             return
         until = time.monotonic() + LASTS_SECONDS
         while seen.spec and seen.spec.holder_identity and time.monotonic() < until:
@@ -94,7 +94,7 @@ class Lease:
                     BUSY,
                 )
             seen = now
-        seen.spec = self._spec(self._me)
+        seen.spec = self._spec(self.me)
         try:
             self._api.replace_namespaced_lease(self.name, self._namespace, seen, _request_timeout=10)
         except ApiException as error:
@@ -116,7 +116,7 @@ class Lease:
         while not self._released.wait(RENEW_SECONDS):
             try:
                 lease = self._read()
-                if not lease or not lease.spec or lease.spec.holder_identity != self._me:
+                if not lease or not lease.spec or lease.spec.holder_identity != self.me:
                     self._lost.set()
                     return
                 lease.spec.renew_time = datetime.now(UTC)

@@ -31,6 +31,9 @@ class Check:
         """Whether nothing is wrong."""
         return not self.remedy
 
+    def __str__(self) -> str:
+        return f"{self.name}: {self.why}"
+
 
 def preflight(plan: Plan, helm: Helm | None, live: Live, step: Step | None) -> list[Check]:
     """Run every check before `step` (None: before nothing moves); without helm those of its releases are left out.
