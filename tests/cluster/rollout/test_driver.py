@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 from charts import CHARTS, ROOT, VALUES
 from inferencepool_rollout.cluster.kind import Cluster
@@ -33,6 +34,8 @@ objectives:
   errorRate: {{accept: 0.02, detect: 0.2}}
 decision: {{alpha: 0.05, power: 0.9}}
 """
+LOGGED = ("run", "promote", "rollback", "report", "finish")
+REPORT_SCHEMA = ROOT / "scripts/inferencepool_rollout/rollout/report/report.schema.json"
 SECONDS = 150
 
 
@@ -54,7 +57,7 @@ class Rollout:
         chart, url = CHARTS / "rollout-route", self.cluster.gateway_url
         text = PLAN.format(namespace=self.namespace, chart=chart, new=new, url=url, host=self.host)
         plan.write_text(text)
-        log = ("--log", str(self.folder / f"log-{new}")) if words[0] in ("run", "promote", "rollback") else ()
+        log = ("--log", str(self.folder / f"log-{new}")) if words[0] in LOGGED else ()
         return [str(ROOT / "scripts/rollout"), *words, "--file", str(plan), *log]
 
     @property
@@ -123,6 +126,19 @@ def test_a_killed_driver_started_again_ends_at_100_without_a_loss(rollout: Rollo
     judged = [percent for percent in (10, 50, 100) if percent >= stands]
     assert len(verdicts) == len(judged), done.stderr
     assert all(line.endswith(" 0 lost") for line in verdicts), done.stderr
+
+
+def test_the_report_tells_every_step_of_it_and_no_loss(rollout: Rollout) -> None:
+    said = rollout.run("report", "--json")
+    assert said.returncode == 0, said.stdout + said.stderr
+    told = json.loads(said.stdout)
+    Draft202012Validator(json.loads(REPORT_SCHEMA.read_text())).validate(told)
+    assert (told["outcome"], told["percent"]) == ("done", 100)
+    assert [step["percent"] for step in told["steps"] if step["action"] == "promote"][-3:] == [10, 50, 100]
+    assert [loss for step in told["steps"] for loss in step["lost"]] == []
+    for step in told["steps"][-3:]:
+        assert step["split"]["low"] <= step["percent"] / 100 <= step["split"]["high"], step
+        assert {each["metric"] for each in step["latency"]} == {"ttft", "tpot", "e2e"}
 
 
 def test_a_finished_rollout_may_be_finished_and_deletes_the_old_pool_only_when_told(rollout: Rollout) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -22,6 +22,7 @@ Place = Literal["upper left", "upper right", "lower right"]
 BINS = 60
 HEADROOM = 1.3  # so that the legend covers no line
 PERCENTILES = (0, 50, 90, 95, 99, 99.9, 99.99)
+UNITS = (("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))
 VERDICTS = {"promote": "^", "hold": "s", "roll back": "v"}
 
 
@@ -59,7 +60,7 @@ def of_look(report: Report, look: Look) -> list[Chart]:
         partial(_split, look),
     )  # fmt: skip
     return [
-        share,
+        *([share] if look.split.requests else ()),
         *(
             Chart(
                 metric, f"{metric.upper()} by percentile (ms)",
@@ -81,15 +82,22 @@ def _metrics(report: Report) -> list[str]:
 def _timeline(report: Report, axes: Axes) -> None:
     times = [*(time for time, _ in report.asked), report.ended]
     percents = [*(percent for _, percent in report.asked), report.asked[-1][1]]
-    axes.step(_minutes(report, times), percents, where="post", color=LIGHT["ink"], linewidth=1.4, label="asked")
+    axes.step(_since(report, times), percents, where="post", color=LIGHT["ink"], linewidth=1.4, label="asked")
     for number, look in enumerate(report.looks):
         label = "seen, with its 99.9 % band" if number == 0 else None
-        _band(axes, look, report.began, 60, label)
+        _band(axes, look, report.began, _unit(report)[1], label)
         marker = VERDICTS.get(look.action)
         if marker:
-            at = (look.ended - report.began) / 60
             colour = LIGHT[mood(look.action)]
-            axes.plot([at], [look.percent], marker, color=colour, markersize=7, zorder=5, clip_on=False)
+            axes.plot(
+                _since(report, [look.ended]),
+                [look.percent],
+                marker,
+                color=colour,
+                markersize=7,
+                zorder=5,
+                clip_on=False,
+            )
     _percents(axes)
     _legend(axes, "upper left")
     _clock(report, axes)
@@ -98,16 +106,15 @@ def _timeline(report: Report, axes: Axes) -> None:
 def _rate(report: Report, axes: Axes) -> None:
     if report.seen is None or not report.seen.requests:
         return _nothing(axes)
-    edges = np.linspace(report.began, max(report.ended, report.began + 1), BINS + 1)
+    edges, middles = _bins(report)
     width = edges[1] - edges[0]
-    middles = ((edges[:-1] + edges[1:]) / 2 - report.began) / 60
     for pool in POOLS:
         counts, _ = np.histogram(report.seen.started[report.seen.good & (report.seen.pool == pool)], edges)
         axes.plot(middles, counts / width, color=LIGHT[pool], linewidth=1.4, label=report.plan[pool])
     bad, _ = np.histogram(report.seen.started[~report.seen.good], edges)
     if report.seen.lost:
         label = f"{report.seen.lost} lost"
-        axes.bar(middles, bad / width, width=width / 60, color=LIGHT["bad"], label=label, zorder=4)
+        axes.bar(middles, bad / width, width=middles[1] - middles[0], color=LIGHT["bad"], label=label, zorder=4)
     axes.set_ylim(0, axes.dataLim.y1 * HEADROOM)
     axes.yaxis.set_major_locator(MaxNLocator(4))
     _legend(axes, "upper left", columns=3)
@@ -116,8 +123,7 @@ def _rate(report: Report, axes: Axes) -> None:
 
 def _over_time(report: Report, metric: str, axes: Axes) -> None:
     assert report.seen
-    edges = np.linspace(report.began, max(report.ended, report.began + 1), BINS + 1)
-    middles = ((edges[:-1] + edges[1:]) / 2 - report.began) / 60
+    edges, middles = _bins(report)
     for pool in POOLS:
         kept = report.seen.good & (report.seen.pool == pool) & ~np.isnan(getattr(report.seen, metric))
         values = getattr(report.seen, metric)[kept] * 1e3
@@ -131,6 +137,12 @@ def _over_time(report: Report, metric: str, axes: Axes) -> None:
     _magnitudes(axes)
     _legend(axes, "upper left", columns=2)
     _clock(report, axes)
+
+
+def _bins(report: Report) -> tuple[Floats, Floats]:
+    """BINS bins of time: their edges (Unix, s), and their middles on the axis of time."""
+    edges = np.linspace(report.began, max(report.ended, report.began + 1), BINS + 1)
+    return edges, _since(report, (edges[:-1] + edges[1:]) / 2)
 
 
 def _split(look: Look, axes: Axes) -> None:
@@ -181,13 +193,22 @@ def _stretched(q: Floats) -> Floats:
     return stretched
 
 
-def _minutes(report: Report, times: list[float]) -> list[float]:
-    return [(time - report.began) / 60 for time in times]
+def _unit(report: Report) -> tuple[str, float]:
+    """The unit of the axis of time, and its seconds."""
+    took = report.ended - report.began
+    return next((name, seconds) for name, seconds in UNITS if took > 3 * seconds or seconds == 1)
+
+
+def _since(report: Report, times: Sequence[float] | Floats) -> Floats:
+    """Unix times on the axis of time."""
+    since: Floats = (np.array(times, np.float64) - report.began) / _unit(report)[1]
+    return since
 
 
 def _clock(report: Report, axes: Axes) -> None:
-    axes.set_xlim(0, max((report.ended - report.began) / 60, 1 / 60))
-    axes.set_xlabel("minutes since the beginning")
+    name, seconds = _unit(report)
+    axes.set_xlim(0, max((report.ended - report.began) / seconds, 1))
+    axes.set_xlabel(f"{name} since the beginning")
 
 
 def _percents(axes: Axes) -> None:
@@ -201,7 +222,7 @@ def _magnitudes(axes: Axes) -> None:
     low, high = axes.dataLim.y0, axes.dataLim.y1
     if low > 0 and high / low > 20:
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 300 else (1,)))
         axes.set_ylim(low / 1.1, high * (high / low) ** (HEADROOM - 1))
         axes.yaxis.set_minor_formatter(NullFormatter())
     else:
