@@ -25,6 +25,7 @@ from inferencepool_rollout.rollout.plan import Plan, Step
 from inferencepool_rollout.rollout.position import Next, Position, following, position
 from inferencepool_rollout.rollout.preflight import preflight, print_checks
 from inferencepool_rollout.rollout.probe import probing
+from inferencepool_rollout.rollout.prometheus import Watch
 from inferencepool_rollout.rollout.run_log import RunLog
 from inferencepool_rollout.rollout.screen import screen
 from inferencepool_rollout.traffic.sequential import anytime_p
@@ -157,6 +158,7 @@ class Driver:
             everything = probe.fresh()
             self.log.answers(everything)
             generation = self._generation()
+            watch = Watch(self.plan)
             probe.picks()
             started = time.monotonic()
             with Display(console=self.console, auto_refresh=False, transient=not self.console.is_terminal) as display:
@@ -165,7 +167,7 @@ class Driver:
                     self.log.answers(fresh)
                     everything = joined(everything, fresh)
                     elapsed = time.monotonic() - started
-                    decision = self._decide(step, everything, since, elapsed, generation)
+                    decision = self._decide(step, everything, watch, since, elapsed, generation)
                     picks = probe.picks()
                     if self.console.is_terminal:
                         display.update(
@@ -185,9 +187,12 @@ class Driver:
             say(f"  {finding}")
         return decision
 
-    def _decide(self, step: Step, everything: Observed, since: float, elapsed: float, generation: int) -> Decision:
+    def _decide(
+        self, step: Step, everything: Observed, watch: Watch, since: float, elapsed: float, generation: int
+    ) -> Decision:
         """Decide by all requests for errors and latency, by those since the gateway follows for the split."""
-        decision = decide(self.plan, step, everything, elapsed, self._wrong_split(step, everything.since(since)))
+        split = self._wrong_split(step, everything.since(since))
+        decision = decide(self.plan, step, everything, elapsed, split, watch.findings(time.time() - since))
         if decision.action is Action.ROLL_BACK:
             return decision
         if self.stopped.is_set():

@@ -10,7 +10,7 @@ import pytest
 
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.rollout.live import Live
-from inferencepool_rollout.rollout.plan import Plan
+from inferencepool_rollout.rollout.plan import Plan, Prometheus, Query, Unit
 from inferencepool_rollout.rollout.preflight import Check, preflight, replicas
 from unit.rollout.plans import plan_of
 from unit.rollout.recorded_cluster import PODS, POOLS, REWRITES, ROUTES, Said, answering
@@ -149,6 +149,12 @@ def test_a_gateway_that_does_not_answer_well_fails(bench: Bench) -> None:
     with serving(error_500) as gateway:
         bench.plan = replace(bench.plan, probe=replace(bench.plan.probe, url=gateway.url))
         assert "out of cheese" in bench.failed()["gateway, food-review"].why
+
+
+def test_a_prometheus_that_does_not_answer_fails(bench: Bench) -> None:
+    query = Query("users' errors", "up", Unit.SHARE, 0.01, 60)
+    bench.plan = replace(bench.plan, prometheus=Prometheus("http://127.0.0.1:1", (query,)))
+    assert "does not answer" in bench.failed()["prometheus, users' errors"].why
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import numpy as np
 from inferencepool_rollout.rollout.decision import Finding, State
 from inferencepool_rollout.rollout.driver import SPLIT_ALPHA
 from inferencepool_rollout.rollout.observed import NOBODY, Observed, joined
+from inferencepool_rollout.rollout.plan import Unit
 from inferencepool_rollout.rollout.run_log import COLUMNS, Event, answers_of
 from inferencepool_rollout.traffic.quantiles import Floats, lower_bound, upper_bound
 from inferencepool_rollout.traffic.sequential import anytime_interval
@@ -254,7 +255,7 @@ def _looks(events: Sequence[Event]) -> Iterator[Look]:
 def _finding(written: Mapping[str, Any]) -> Finding:
     bounds = {"value": math.nan, "low": -math.inf, "high": math.inf}
     known = {key: value for key, value in written.items() if value is not None}
-    return Finding(**{**bounds, **known, "state": State(written["state"])})
+    return Finding(**{**bounds, **known, "state": State(written["state"]), "unit": Unit(written["unit"])})
 
 
 def _percentile(values: Floats, mark: float) -> float:
