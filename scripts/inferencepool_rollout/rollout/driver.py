@@ -15,8 +15,8 @@ from rich.live import Live as Display
 
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.progress import say
-from inferencepool_rollout.rollout import exit_codes
 from inferencepool_rollout.rollout.decision import Action, Decision, decide
+from inferencepool_rollout.rollout.exit_codes import ExitCode
 from inferencepool_rollout.rollout.helm import PENDING, Helm, upgrade
 from inferencepool_rollout.rollout.lease import Lease
 from inferencepool_rollout.rollout.live import Live
@@ -59,7 +59,7 @@ class Driver:
             at = self._free(at)
         if at.next is Next.STOPPED and not again:
             self.console.print("the last revision took weight back; repair the new pool, then `rollout run --again`")
-            return exit_codes.ROLLED_BACK
+            return ExitCode.ROLLED_BACK
         self.begin(at.percent)
         step = self.plan.steps[at.step] if at.step >= 0 else None
         if step and at.next is not Next.START:
@@ -73,21 +73,21 @@ class Driver:
             if following_step is None:
                 self.log.write("end", outcome="done", why="")
                 self.console.print(f"done: {self.plan.new} has {at.percent} % and keeps every objective")
-                return exit_codes.DONE
+                return ExitCode.DONE
             if not self.may_move(following_step, self.helm):
-                return exit_codes.REFUSED
+                return ExitCode.REFUSED
             decision = self.look(following_step, moving=True)
         if decision.action is Action.ROLL_BACK:
             self.console.print(f"rolling back: {decision.why}", markup=False)
             self.roll_back()
             self.log.write("end", outcome="rolled back", why=decision.why)
-            return exit_codes.ROLLED_BACK
+            return ExitCode.ROLLED_BACK
         self.log.write("end", outcome="held", why=decision.why)
         self.console.print(f"held at {self.where().percent} %: {decision.why}", markup=False)
         self.console.print(
             "go on with `rollout run` (or, past the check, `rollout promote`); back with `rollout rollback`"
         )
-        return exit_codes.INTERRUPTED if self.stopped.is_set() else exit_codes.HELD
+        return ExitCode.INTERRUPTED if self.stopped.is_set() else ExitCode.HELD
 
     def where(self) -> Position:
         """Tell where the rollout stands."""

@@ -20,7 +20,7 @@ from kubernetes.client import ApiException, CoordinationV1Api, V1Lease, V1LeaseS
 from urllib3.exceptions import HTTPError
 
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.rollout.exit_codes import BUSY
+from inferencepool_rollout.rollout.exit_codes import ExitCode
 
 LASTS_SECONDS = 10
 RENEW_SECONDS = 2.0
@@ -57,7 +57,9 @@ class Lease:
     def require(self) -> None:
         """Raise Failure if the Lease was lost; called before each change."""
         if self._lost.is_set():
-            raise Failure(f"the Lease {self.name} was lost to {self.holder() or 'nobody'}; nothing more is moved", BUSY)
+            raise Failure(
+                f"the Lease {self.name} was lost to {self.holder() or 'nobody'}; nothing more is moved", ExitCode.BUSY
+            )
 
     def holder(self) -> str:
         """Return who holds the Lease, or held it until its death; empty if nobody does."""
@@ -91,7 +93,7 @@ class Lease:
                 raise Failure(
                     f"{now.spec.holder_identity} drives this rollout already; look with `rollout status`, or stop it "
                     "with `rollout hold`",
-                    BUSY,
+                    ExitCode.BUSY,
                 )
             seen = now
         seen.spec = self._spec(self.me)
@@ -99,7 +101,7 @@ class Lease:
             self._api.replace_namespaced_lease(self.name, self._namespace, seen, _request_timeout=10)
         except ApiException as error:
             if error.status == 409:
-                raise Failure(f"{self.holder()} has just begun to drive this rollout", BUSY) from None
+                raise Failure(f"{self.holder()} has just begun to drive this rollout", ExitCode.BUSY) from None
             raise
 
     def _create(self, holder: str) -> None:

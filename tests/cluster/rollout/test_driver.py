@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator
 
 from charts import CHARTS, ROOT, VALUES
 from inferencepool_rollout.cluster.kind import Cluster
-from inferencepool_rollout.rollout import exit_codes
+from inferencepool_rollout.rollout.exit_codes import ExitCode
 from inferencepool_rollout.tools import tool
 
 PLAN = """\
@@ -113,14 +113,14 @@ def test_a_killed_driver_started_again_ends_at_100_without_a_loss(rollout: Rollo
         while rollout.percent("pool-new") == 0 and time.monotonic() < until:
             time.sleep(0.2)
         second = rollout.run("run")
-        assert second.returncode == exit_codes.BUSY, second.stdout + second.stderr
+        assert second.returncode == ExitCode.BUSY, second.stdout + second.stderr
         first.send_signal(signal.SIGKILL)
     stands = rollout.percent("pool-new")
     assert stands in (10, 50)
     time.sleep(12)  # the dead driver's Lease runs out
     assert rollout.percent("pool-new") == stands
     done = rollout.run("run")
-    assert done.returncode == exit_codes.DONE, done.stdout + done.stderr
+    assert done.returncode == ExitCode.DONE, done.stdout + done.stderr
     assert rollout.percent("pool-new") == 100
     verdicts = [line for line in done.stderr.splitlines() if " requests, " in line]
     judged = [percent for percent in (10, 50, 100) if percent >= stands]
@@ -151,6 +151,6 @@ def test_a_finished_rollout_may_be_finished_and_deletes_the_old_pool_only_when_t
 def test_a_pool_whose_answers_fail_is_rolled_back_at_the_first_step(rollout: Rollout) -> None:
     rollout.to_old("pool-bad")
     done = rollout.run("run", new="pool-bad")
-    assert done.returncode == exit_codes.ROLLED_BACK, done.stdout + done.stderr
+    assert done.returncode == ExitCode.ROLLED_BACK, done.stdout + done.stderr
     assert rollout.percent("pool-bad") == 0
     assert rollout.percent("pool-old") == 100
