@@ -39,6 +39,26 @@ def sbin(command: str) -> str:
     return found
 
 
+def unpacked(package: str) -> Path:
+    """Return a folder of the cache with a package's files, of which nothing is installed or started.
+
+    Raises Failure on a machine that is not Debian's.
+    """
+    target = cache.folder("debian") / package
+    with cache.made(target) as scratch:
+        if scratch:
+            if _which("apt-get") is None:
+                raise Failure(f"{package} is missing; install it, then start again")
+            with step(f"fetching {package} from Debian", "under a minute"):
+                scratch.mkdir()
+                run(["apt-get", "update"], remedy=MIRROR_REMEDY)
+                run(["apt-get", "download", package], cwd=scratch, remedy=MIRROR_REMEDY)
+                (archive,) = scratch.glob("*.deb")
+                run(["dpkg-deb", "--extract", archive, scratch])
+                archive.unlink()
+    return target
+
+
 def root_archive(root: Root) -> Path:
     """Return a tar file of a minimal Debian root with its packages, made by debootstrap once."""
     target = cache.folder("debian") / f"{root.suite}-{cache.fingerprint(root.suite, *root.packages)}.tar"

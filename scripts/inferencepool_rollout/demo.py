@@ -14,7 +14,7 @@ from inferencepool_rollout.cluster.kind import Cluster
 from inferencepool_rollout.cluster.ready import ready
 from inferencepool_rollout.failure import run_cli
 from inferencepool_rollout.progress import step
-from inferencepool_rollout.rollout.stage import Seen, Stage, run_stage
+from inferencepool_rollout.stage import Seen, Stage, run_stage
 from inferencepool_rollout.tools import tool
 
 ROOT = Path(__file__).parents[2]

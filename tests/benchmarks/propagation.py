@@ -25,8 +25,9 @@ sys.path[:0] = [str(ROOT / "scripts")]
 
 from inferencepool_rollout.cluster.kind import Cluster  # noqa: E402
 from inferencepool_rollout.engine import engine  # noqa: E402
-from inferencepool_rollout.rollout.followed import followed_after  # noqa: E402
-from inferencepool_rollout.rollout.stage import FOOD_REVIEW, pool_pods  # noqa: E402
+from inferencepool_rollout.stage import FOOD_REVIEW  # noqa: E402
+from inferencepool_rollout.traffic.attribution import pool_pods  # noqa: E402
+from inferencepool_rollout.traffic.followed import followed_after  # noqa: E402
 from inferencepool_rollout.traffic.load import Plan, background  # noqa: E402
 
 SIDES = ({"pool-old": 0, "pool-new": 100}, {"pool-old": 100, "pool-new": 0})
@@ -53,7 +54,7 @@ def measure(
 ) -> tuple[list[float], int]:
     """Return the seconds of each change and the requests that were lost on the way."""
     times, lost = [], 0
-    pods = pool_pods(cluster, namespace)
+    pods = pool_pods(cluster.core(), namespace)
     for number in range(changes):
         after, before = SIDES[number % 2], SIDES[(number + 1) % 2]
         with background(cluster.gateway_url, FOOD_REVIEW, Plan(rate=300, seconds=60, workers=32)) as load:

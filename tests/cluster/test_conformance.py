@@ -18,8 +18,7 @@ import yaml
 
 from charts import CHARTS, VALUES, render
 from inferencepool_rollout.cluster.kind import Cluster
-from inferencepool_rollout.rollout.stage import pool_pods
-from inferencepool_rollout.traffic.attribution import by_pool, gained, picks
+from inferencepool_rollout.traffic.attribution import by_pool, gained, picks, pool_pods
 from inferencepool_rollout.traffic.load import Plan, send
 from inferencepool_rollout.traffic.request import Completion
 from inferencepool_rollout.traffic.verdict import judge
@@ -83,7 +82,7 @@ def pools(cluster: Cluster) -> Iterator[Pools]:
 
 
 def test_two_pools_share_70_to_30_by_answers_and_by_picks(cluster: Cluster, pools: Pools) -> None:
-    core, pods = cluster.core(), pool_pods(cluster, pools.namespace)
+    core, pods = cluster.core(), pool_pods(cluster.core(), pools.namespace)
     before = {pool: picks(core, pools.namespace, pool) for pool in ASKED}
     answers = send(cluster.gateway_url, pools.request, Plan(count=REQUESTS))
     after = {pool: picks(core, pools.namespace, pool) for pool in ASKED}

@@ -8,7 +8,7 @@ import pytest
 
 from inferencepool_rollout.cluster.kind import Cluster
 from inferencepool_rollout.demo import STAGES, install_pools
-from inferencepool_rollout.rollout.stage import Stage, run_stage
+from inferencepool_rollout.stage import Stage, run_stage
 
 REQUESTS = 1000  # with alpha = 0.001 a true 16 % in place of 10 % is refused with a power of 0.98
 

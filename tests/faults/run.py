@@ -9,9 +9,8 @@ import numpy as np
 
 from faults.bench import FOLLOWED_SECONDS, OTHER, STRUCK, Bench
 from faults.table import Loss, Row
-from inferencepool_rollout.rollout.stage import pool_pods
 from inferencepool_rollout.traffic.answers import Answers
-from inferencepool_rollout.traffic.attribution import by_pool, gained, picks
+from inferencepool_rollout.traffic.attribution import by_pool, gained, picks, pool_pods
 from inferencepool_rollout.traffic.load import Plan, background, send
 from inferencepool_rollout.traffic.verdict import Finding, judge
 
@@ -68,7 +67,7 @@ def run(bench: Bench, row: Row) -> Seen:
 def judge_split(bench: Bench, percent: int) -> tuple[Finding, ...]:
     """Send requests and return what is wrong with answers and picks where the struck pool was asked `percent`."""
     asked = {STRUCK: percent, OTHER: 100 - percent}
-    core, pods = bench.cluster.core(), pool_pods(bench.cluster, bench.namespace)
+    core, pods = bench.cluster.core(), pool_pods(bench.cluster.core(), bench.namespace)
     before = {pool: picks(core, bench.namespace, pool) for pool in POOLS}
     answers = send(bench.cluster.gateway_url, bench.request(), Plan(count=AFTERWARDS))
     after = {pool: picks(core, bench.namespace, pool) for pool in POOLS}

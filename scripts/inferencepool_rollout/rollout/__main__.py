@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.table import Table
 
 from inferencepool_rollout.failure import Failure, run_cli
-from inferencepool_rollout.rollout import exit_codes, gitops
+from inferencepool_rollout.rollout import gitops, strict_json
 from inferencepool_rollout.rollout.decision import Action, fewest_requests
 from inferencepool_rollout.rollout.driver import Driver, deferred_interrupt
+from inferencepool_rollout.rollout.exit_codes import ExitCode
 from inferencepool_rollout.rollout.helm import Helm, upgrade
 from inferencepool_rollout.rollout.lease import Lease
 from inferencepool_rollout.rollout.live import Live
@@ -25,12 +26,11 @@ from inferencepool_rollout.rollout.plan_file import read_plan
 from inferencepool_rollout.rollout.position import Next, following
 from inferencepool_rollout.rollout.preflight import preflight as run_checks
 from inferencepool_rollout.rollout.preflight import print_checks, replicas
-from inferencepool_rollout.rollout.run_log import RunLog, default_folder
+from inferencepool_rollout.rollout.run_log import RunLog, default_folder, read_log
 
 app = typer.Typer(
     help="Replace one pool by another behind a route, step by step, with proof, and take it back at any moment. "
-    "Exit codes: 0 done, 1 failed, 2 usage, 3 held, 4 rolled back, 5 refused by preflight, 6 another driver is at "
-    "work, 130 interrupted (held at the present step).",
+    f"Exits with {', '.join(f'{code.value} {code.name.lower()}' for code in ExitCode)}; docs/driver.md says more.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -80,7 +80,7 @@ def preflight(file: File, context: Context = "") -> None:
     step = following(plan, driver.where())
     checks = run_checks(plan, driver.helm, driver.live, step)
     print_checks(CONSOLE, checks)
-    raise typer.Exit(exit_codes.DONE if all(check.ok for check in checks) else exit_codes.REFUSED)
+    raise typer.Exit(ExitCode.DONE if all(check.ok for check in checks) else ExitCode.REFUSED)
 
 
 @app.command()
@@ -111,9 +111,13 @@ def run(
             if resume:
                 driver.lease.hold("")
             if reason := driver.lease.on_hold():
-                raise Failure(f"the rollout is on hold ({reason}); go on with `rollout run --resume`", exit_codes.HELD)
+                raise Failure(f"the rollout is on hold ({reason}); go on with `rollout run --resume`", ExitCode.HELD)
             driver.log = RunLog(log or default_folder(plan))
-            code = _gitops(driver, values) if values else driver.run(again)
+            try:
+                code = _gitops(driver, values) if values else driver.run(again)
+            except Failure as failure:
+                driver.log.write("end", outcome="failed", why=str(failure))
+                raise
     raise typer.Exit(code)
 
 
@@ -145,7 +149,8 @@ def promote(file: File, context: Context = "", log: Log = None, dry_run: DryRun 
     """Move to the next step past the present one's check; preflight still has its say."""
     plan = read_plan(file)
     driver = _driver(plan, context)
-    step = following(plan, driver.where())
+    at = driver.where()
+    step = following(plan, at)
     if step is None:
         raise Failure("the rollout stands at its last step; `rollout finish` ends it")
     if dry_run:
@@ -153,13 +158,41 @@ def promote(file: File, context: Context = "", log: Log = None, dry_run: DryRun 
         return
     with driver.lease.held():
         driver.lease.hold("")
-        checks = run_checks(plan, driver.helm, driver.live, step)
-        if not all(check.ok for check in checks):
-            print_checks(CONSOLE, checks)
-            raise typer.Exit(exit_codes.REFUSED)
         driver.log = RunLog(log or default_folder(plan))
+        driver.begin(at.percent)
+        if not driver.may_move(step, driver.helm):
+            raise typer.Exit(ExitCode.REFUSED)
         driver.move(step.percent)
+        driver.log.write("end", outcome="promoted by hand", why="")
     CONSOLE.print(f"{step.percent} % to {plan.new}; judge it with `rollout run`")
+
+
+@app.command()
+def report(
+    file: File,
+    log: Log = None,
+    out: Annotated[Path | None, typer.Option(help="where to; report.html or report.png by default")] = None,
+    png: Annotated[bool, typer.Option("--png", help="the charts as a picture")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="for machines, to stdout; report.schema.json says what")
+    ] = False,
+) -> None:
+    """Tell the last rollout by its run log: a page that needs nothing else, a picture, or JSON."""
+    from inferencepool_rollout.rollout.report import data, document, figures, page  # here, as they take a second
+
+    told = data.report(read_log(log or default_folder(read_plan(file))))
+    if as_json:
+        print(strict_json.text(document.document(told), indent=2))
+        return
+    out = out or Path("report.png" if png else "report.html")
+    try:
+        if png:
+            figures.write_picture(told, page.title(told), out)
+        else:
+            out.write_text(page.page(told))
+    except OSError as error:
+        raise Failure(f"the report cannot be written: {error}; name another file with --out") from None
+    print(f"wrote {out}")
 
 
 @app.command()
@@ -183,7 +216,9 @@ def rollback(file: File, context: Context = "", log: Log = None, dry_run: DryRun
         driver.lease.hold("rolled back by hand")
     if at.percent:
         driver.log = RunLog(log or default_folder(plan))
+        driver.begin(at.percent)
         driver.roll_back()
+        driver.log.write("end", outcome="rolled back", why="by hand")
     CONSOLE.print(f"{plan.old} has all requests")
 
 
@@ -191,6 +226,7 @@ def rollback(file: File, context: Context = "", log: Log = None, dry_run: DryRun
 def finish(
     file: File,
     context: Context = "",
+    log: Log = None,
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
     dry_run: DryRun = False,
 ) -> None:
@@ -200,24 +236,23 @@ def finish(
     at = driver.where()
     command = ["uninstall", plan.old, "--wait"]
     if at.percent != 100 or at.next is not Next.JUDGE:
-        raise Failure(
-            f"{plan.new} has {at.percent} %, so {plan.old} still serves; `rollout run` first", exit_codes.HELD
-        )
+        raise Failure(f"{plan.new} has {at.percent} %, so {plan.old} still serves; `rollout run` first", ExitCode.HELD)
     if users := driver.live.routes_to(plan.old):
-        raise Failure(
-            f"routes still refer to {plan.old}: {', '.join(users)}; take it out of them first", exit_codes.HELD
-        )
+        raise Failure(f"routes still refer to {plan.old}: {', '.join(users)}; take it out of them first", ExitCode.HELD)
     revision = driver.helm.history(plan.route.release)[-1]
     age = time.time() - datetime.fromisoformat(revision.updated).timestamp()
     if age < plan.soak:
-        raise Failure(f"{plan.new} has had 100 % for {_span(age)} of {_span(plan.soak)} (soak)", exit_codes.HELD)
+        raise Failure(f"{plan.new} has had 100 % for {_span(age)} of {_span(plan.soak)} (soak)", ExitCode.HELD)
     if dry_run:
         print(" ".join(driver.helm.command(*command)))
         return
     with driver.lease.held():
         if not yes and not typer.confirm(f"Delete {plan.old}? Then there is no way back to it."):
-            raise typer.Exit(exit_codes.HELD)
+            raise typer.Exit(ExitCode.HELD)
+        driver.log = RunLog(log or default_folder(plan))
+        driver.begin(at.percent)
         driver.helm.run(*command)
+        driver.log.write("end", outcome="finished", why=f"{plan.old} is deleted")
     CONSOLE.print(f"{plan.old} is deleted; all requests are served by {plan.new}")
 
 
@@ -239,8 +274,8 @@ def _gitops(driver: Driver, values: Path) -> int:
     percent, asked = route.percent(plan.new), gitops.asked(values, backend)
     if percent != asked or not route.followed:
         CONSOLE.print(f"{values} asks for {asked} % and the gateway serves {percent} %; waiting for the sync")
-        return exit_codes.HELD
-    driver.log.write("start", percent=percent, plan=asdict(plan))
+        return ExitCode.HELD
+    driver.begin(percent)
     step = next((each for each in plan.steps if each.percent == percent), None)
     if percent and step is None:
         raise Failure(f"{percent} % is no step of the plan")
@@ -248,22 +283,25 @@ def _gitops(driver: Driver, values: Path) -> int:
         decision = driver.look(step, moving=False)
         if decision.action is Action.ROLL_BACK:
             gitops.ask(values, backend, 0)
+            driver.log.write("roll back", percent=0, command=[f"weights.{backend}: 0 in {values}"])
+            driver.log.write("end", outcome="rolled back", why=decision.why)
             CONSOLE.print(f"wrote 0 % into {values}; commit it: {decision.why}", markup=False)
-            return exit_codes.ROLLED_BACK
+            return ExitCode.ROLLED_BACK
         if decision.action is not Action.PROMOTE:
+            driver.log.write("end", outcome="held", why=decision.why)
             CONSOLE.print(f"held: {decision.why}", markup=False)
-            return exit_codes.HELD
+            return ExitCode.HELD
     target = next((each for each in plan.steps if each.percent > percent), None)
     if target is None:
+        driver.log.write("end", outcome="done", why="")
         CONSOLE.print("done")
-        return exit_codes.DONE
-    checks = run_checks(plan, None, driver.live, target)
-    if not all(check.ok for check in checks):
-        print_checks(CONSOLE, checks)
-        return exit_codes.REFUSED
+        return ExitCode.DONE
+    if not driver.may_move(target, None):
+        return ExitCode.REFUSED
     gitops.ask(values, backend, target.percent)
+    driver.log.write("move", percent=target.percent, command=[f"weights.{backend}: {target.percent} in {values}"])
     CONSOLE.print(f"wrote {target.percent} % into {values}; commit it, and run this again when it is applied")
-    return exit_codes.DONE
+    return ExitCode.DONE
 
 
 def _status(driver: Driver) -> dict[str, Any]:

@@ -18,13 +18,14 @@ anew, because the driver was started again, is judged on new requests and spends
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 
 from inferencepool_rollout.rollout.observed import Observed
-from inferencepool_rollout.rollout.plan import ErrorRate, Latency, Plan, Step
+from inferencepool_rollout.rollout.plan import ErrorRate, Latency, Plan, Step, Unit
 from inferencepool_rollout.traffic.quantiles import Floats, lower_bound, upper_bound
 from inferencepool_rollout.traffic.sequential import anytime_interval
 
@@ -47,6 +48,9 @@ class Action(StrEnum):
     ROLL_BACK = "roll back"
 
 
+FORMATS = {Unit.SHARE: "{:.2%}", Unit.RATIO: "{:.2f}x", Unit.SECONDS: "{:.3g} s"}
+
+
 @dataclass(frozen=True)
 class Finding:
     """What is known of one objective: the seen value and its bounds (NaN and infinite while nothing is known)."""
@@ -58,6 +62,7 @@ class Finding:
     accept: float
     detect: float
     state: State
+    unit: Unit = Unit.RATIO
 
     def __str__(self) -> str:
         return f"{self.name} {self.state}: {self.seen()}, accepted up to {self.text(self.accept)}"
@@ -66,13 +71,14 @@ class Finding:
         """The seen value and its bounds, for people."""
         if math.isnan(self.value):
             return "nothing seen"
-        return f"{self.text(self.value)} ({self.text(self.low)} to {self.text(self.high)})"
+        bounds = "" if self.low == self.value == self.high else f" ({self.text(self.low)} to {self.text(self.high)})"
+        return f"{self.text(self.value)}{bounds}"
 
     def text(self, value: float) -> str:
-        """A value of this objective, for people: a percentage or a ratio."""
+        """A value of this objective, for people."""
         if math.isinf(value):
             return "?"
-        return f"{value:.2%}" if self.name == ErrorRate.name else f"{value:.2f}x"
+        return FORMATS[self.unit].format(value)
 
 
 @dataclass(frozen=True)
@@ -84,12 +90,20 @@ class Decision:
     findings: tuple[Finding, ...]
 
 
-def decide(plan: Plan, step: Step, observed: Observed, elapsed: float, wrong_split: str = "") -> Decision:
+def decide(
+    plan: Plan,
+    step: Step,
+    observed: Observed,
+    elapsed: float,
+    wrong_split: str = "",
+    others: Sequence[Finding] = (),
+) -> Decision:
     """Decide about a step that has been looked at for `elapsed` s.
 
-    `wrong_split` says what is wrong with the split; it holds the step, since no pool is to blame for it.
+    `wrong_split` says what is wrong with the split; it holds the step, since no pool is to blame for it. `others` are
+    objectives that were judged elsewhere (prometheus.py).
     """
-    findings = judge(plan, observed)
+    findings = (*judge(plan, observed), *others)
     violated = [finding for finding in findings if finding.state is State.VIOLATED]
     undecided = [finding.name for finding in findings if finding.state is State.OPEN]
     if violated:
@@ -128,7 +142,7 @@ def judge_errors(objective: ErrorRate, failed: int, requests: int, level: float,
         state = State.KEPT
     lowest, highest = anytime_interval(failed, requests, level)
     value = failed / requests if requests else math.nan
-    return Finding(objective.name, value, lowest, highest, low, high, state)
+    return Finding(objective.name, value, lowest, highest, low, high, state, Unit.SHARE)
 
 
 def judge_latency(objective: Latency, old: Floats, new: Floats, level: float, miss: float) -> Finding:

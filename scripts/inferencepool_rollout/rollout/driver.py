@@ -15,16 +15,17 @@ from rich.live import Live as Display
 
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.progress import say
-from inferencepool_rollout.rollout import exit_codes
 from inferencepool_rollout.rollout.decision import Action, Decision, decide
+from inferencepool_rollout.rollout.exit_codes import ExitCode
 from inferencepool_rollout.rollout.helm import PENDING, Helm, upgrade
 from inferencepool_rollout.rollout.lease import Lease
 from inferencepool_rollout.rollout.live import Live
-from inferencepool_rollout.rollout.observed import Observed
+from inferencepool_rollout.rollout.observed import Observed, joined
 from inferencepool_rollout.rollout.plan import Plan, Step
 from inferencepool_rollout.rollout.position import Next, Position, following, position
 from inferencepool_rollout.rollout.preflight import preflight, print_checks
 from inferencepool_rollout.rollout.probe import probing
+from inferencepool_rollout.rollout.prometheus import Watch
 from inferencepool_rollout.rollout.run_log import RunLog
 from inferencepool_rollout.rollout.screen import screen
 from inferencepool_rollout.traffic.sequential import anytime_p
@@ -56,10 +57,10 @@ class Driver:
         at = self.where()
         if at.next is Next.FREE:
             at = self._free(at)
-        self.log.write("start", percent=at.percent, plan=asdict(self.plan))
         if at.next is Next.STOPPED and not again:
             self.console.print("the last revision took weight back; repair the new pool, then `rollout run --again`")
-            return exit_codes.ROLLED_BACK
+            return ExitCode.ROLLED_BACK
+        self.begin(at.percent)
         step = self.plan.steps[at.step] if at.step >= 0 else None
         if step and at.next is not Next.START:
             say(f"going on at {step.percent} %, which is judged anew")
@@ -70,26 +71,23 @@ class Driver:
             at = self.where()
             following_step = following(self.plan, at)
             if following_step is None:
-                self.log.write("end", outcome="done")
+                self.log.write("end", outcome="done", why="")
                 self.console.print(f"done: {self.plan.new} has {at.percent} % and keeps every objective")
-                return exit_codes.DONE
-            checks = preflight(self.plan, self.helm, self.live, following_step)
-            if not all(check.ok for check in checks):
-                print_checks(self.console, checks)
-                self.log.write("end", outcome="refused", why=[check.why for check in checks if not check.ok])
-                return exit_codes.REFUSED
+                return ExitCode.DONE
+            if not self.may_move(following_step, self.helm):
+                return ExitCode.REFUSED
             decision = self.look(following_step, moving=True)
         if decision.action is Action.ROLL_BACK:
             self.console.print(f"rolling back: {decision.why}", markup=False)
             self.roll_back()
             self.log.write("end", outcome="rolled back", why=decision.why)
-            return exit_codes.ROLLED_BACK
+            return ExitCode.ROLLED_BACK
         self.log.write("end", outcome="held", why=decision.why)
         self.console.print(f"held at {self.where().percent} %: {decision.why}", markup=False)
         self.console.print(
             "go on with `rollout run` (or, past the check, `rollout promote`); back with `rollout rollback`"
         )
-        return exit_codes.INTERRUPTED if self.stopped.is_set() else exit_codes.HELD
+        return ExitCode.INTERRUPTED if self.stopped.is_set() else ExitCode.HELD
 
     def where(self) -> Position:
         """Tell where the rollout stands."""
@@ -101,6 +99,20 @@ class Driver:
             return weights[revision]
 
         return position(self.plan, self.helm.history(self.plan.route.release), weight)
+
+    def begin(self, percent: int) -> None:
+        """Write into the log that a driver begins, at which percent and with which plan."""
+        self.log.write("start", percent=percent, by=self.lease.me, plan=asdict(self.plan))
+
+    def may_move(self, step: Step, helm: Helm | None) -> bool:
+        """Run preflight before `step`; print it if something is wrong."""
+        checks = preflight(self.plan, helm, self.live, step)
+        ok = all(check.ok for check in checks)
+        self.log.write("preflight", percent=step.percent, ok=ok, checks=[asdict(check) for check in checks])
+        if not ok:
+            print_checks(self.console, checks)
+            self.log.write("end", outcome="refused", why="; ".join(str(check) for check in checks if not check.ok))
+        return ok
 
     def move(self, percent: int) -> None:
         """Give the new pool `percent`; raises Failure if the Lease is lost or helm refuses."""
@@ -138,20 +150,24 @@ class Driver:
         """Move to a step unless it is there already, then look at it until it is decided."""
         self.log.write("step", percent=step.percent, moving=moving)
         with probing(self.plan, self.live) as probe:
-            logged = since = time.time()
+            since = time.time()
             if moving:
                 time.sleep(SETTLE_SECONDS)
                 self.move(step.percent)
                 since = self._followed(step, time.time())
+            everything = probe.fresh()
+            self.log.answers(everything)
             generation = self._generation()
+            watch = Watch(self.plan)
             probe.picks()
             started = time.monotonic()
             with Display(console=self.console, auto_refresh=False, transient=not self.console.is_terminal) as display:
                 while True:
-                    everything = probe.observed()
-                    logged = self.log.answers(everything, logged)
+                    fresh = probe.fresh()
+                    self.log.answers(fresh)
+                    everything = joined(everything, fresh)
                     elapsed = time.monotonic() - started
-                    decision = self._decide(step, everything, since, elapsed, generation)
+                    decision = self._decide(step, everything, watch, since, elapsed, generation)
                     picks = probe.picks()
                     if self.console.is_terminal:
                         display.update(
@@ -160,7 +176,7 @@ class Driver:
                     if decision.action is not Action.WAIT:
                         break
                     self.stopped.wait(LOOK_SECONDS)
-        self.log.answers(probe.observed(), logged)
+        self.log.answers(probe.fresh())
         findings = [asdict(finding) for finding in decision.findings]
         self.log.write(
             "verdict", percent=step.percent, action=decision.action, why=decision.why, findings=findings, picks=picks
@@ -171,9 +187,12 @@ class Driver:
             say(f"  {finding}")
         return decision
 
-    def _decide(self, step: Step, everything: Observed, since: float, elapsed: float, generation: int) -> Decision:
+    def _decide(
+        self, step: Step, everything: Observed, watch: Watch, since: float, elapsed: float, generation: int
+    ) -> Decision:
         """Decide by all requests for errors and latency, by those since the gateway follows for the split."""
-        decision = decide(self.plan, step, everything, elapsed, self._wrong_split(step, everything.since(since)))
+        split = self._wrong_split(step, everything.since(since))
+        decision = decide(self.plan, step, everything, elapsed, split, watch.findings(time.time() - since))
         if decision.action is Action.ROLL_BACK:
             return decision
         if self.stopped.is_set():

@@ -1,12 +1,11 @@
-"""Moving weight where a GitOps tool applies it: by the values file in the checkout, comments and order kept."""
+"""Moving weight where a GitOps tool applies it: by the values file in the checkout, of which one line changes."""
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
-from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
 from inferencepool_rollout.failure import Failure
@@ -14,26 +13,64 @@ from inferencepool_rollout.failure import Failure
 
 def asked(file: Path, backend: str) -> int:
     """Return the percent that a values file asks for the backend; raises Failure if it cannot be read."""
-    return int((_read(file).get("weights") or {}).get(backend) or 0)
+    return _percent(_parsed(file, _text(file)), backend)
 
 
 def ask(file: Path, backend: str, percent: int) -> None:
-    """Write the percent into the values file, in one rename."""
-    values = _read(file)
-    values["weights"] = values.get("weights") or {}
-    values["weights"][backend] = percent
-    text = io.StringIO()
-    YAML().dump(values, text)
+    """Write the percent into the values file, in one rename; raises Failure if its YAML is one that this cannot do."""
+    text = _text(file)
+    before = _parsed(file, text)
+    edited = _edited(text, before, backend, percent)
+    after = _parsed(file, edited)
+    weights = {**(before.get("weights") or {}), backend: percent}
+    if after != {**before, "weights": weights}:
+        raise Failure(
+            f"{file} is written in a way that cannot be changed here; set weights.{backend} to {percent} in it"
+        )
     scratch = file.with_name(f".{file.name}.new")
-    scratch.write_text(text.getvalue())
+    scratch.write_bytes(edited.encode())  # as text its line ends would change
     scratch.replace(file)
 
 
-def _read(file: Path) -> Any:
+def _edited(text: str, values: CommentedMap, backend: str, percent: int) -> str:
+    lines = text.splitlines(keepends=True)
+    weights, end = values.get("weights"), "\r\n" if "\r\n" in text else "\n"
+    if weights and backend in weights:
+        number, column = weights.lc.value(backend)
+        line = lines[number]
+        old = str(weights[backend])
+        lines[number] = line[:column] + str(percent) + line[column:].removeprefix(old)
+    elif weights:
+        number, column = weights.lc.key(next(iter(weights)))
+        line = lines[number]
+        entry = f"{backend}: {percent}"
+        between = f"{entry}, " if weights.fa.flow_style() else f"{entry}{end}{' ' * column}"
+        lines[number] = line[:column] + between + line[column:]
+    elif "weights" in values:
+        number, _ = values.lc.key("weights")
+        lines[number] = f"weights: {{{backend}: {percent}}}{end}"
+    else:
+        before = "" if text.endswith("\n") else end
+        lines.append(f"{before}weights: {{{backend}: {percent}}}{end}")
+    return "".join(lines)
+
+
+def _percent(values: CommentedMap, backend: str) -> int:
+    return int((values.get("weights") or {}).get(backend) or 0)
+
+
+def _text(file: Path) -> str:
     try:
-        values = YAML().load(file.read_text())
-    except (OSError, YAMLError) as error:
+        return file.read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
         raise Failure(f"the values file {file} cannot be read: {error}") from None
-    if not isinstance(values, dict):
+
+
+def _parsed(file: Path, text: str) -> CommentedMap:
+    try:
+        values = YAML().load(text)
+    except YAMLError as error:
+        raise Failure(f"the values file {file} is no YAML: {error}") from None
+    if not isinstance(values, CommentedMap):
         raise Failure(f"the values file {file} is no map")
     return values

@@ -20,7 +20,7 @@ from kubernetes.client import ApiException, CoordinationV1Api, V1Lease, V1LeaseS
 from urllib3.exceptions import HTTPError
 
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.rollout.exit_codes import BUSY
+from inferencepool_rollout.rollout.exit_codes import ExitCode
 
 LASTS_SECONDS = 10
 RENEW_SECONDS = 2.0
@@ -33,7 +33,7 @@ class Lease:
     def __init__(self, api: CoordinationV1Api, namespace: str, route: str) -> None:
         self.name = f"rollout-{route}"
         self._api, self._namespace = api, namespace
-        self._me = f"{getpass.getuser()}@{socket.gethostname()} pid {os.getpid()}"
+        self.me = f"{getpass.getuser()}@{socket.gethostname()} pid {os.getpid()}"
         self._lost = threading.Event()
         self._released = threading.Event()
         self._holding = False
@@ -57,7 +57,9 @@ class Lease:
     def require(self) -> None:
         """Raise Failure if the Lease was lost; called before each change."""
         if self._lost.is_set():
-            raise Failure(f"the Lease {self.name} was lost to {self.holder() or 'nobody'}; nothing more is moved", BUSY)
+            raise Failure(
+                f"the Lease {self.name} was lost to {self.holder() or 'nobody'}; nothing more is moved", ExitCode.BUSY
+            )
 
     def holder(self) -> str:
         """Return who holds the Lease, or held it until its death; empty if nobody does."""
@@ -79,7 +81,7 @@ class Lease:
     def _take(self) -> None:
         seen = self._read()
         if seen is None:
-            self._create(self._me)
+            self._create(self.me)
             return
         until = time.monotonic() + LASTS_SECONDS
         while seen.spec and seen.spec.holder_identity and time.monotonic() < until:
@@ -91,15 +93,15 @@ class Lease:
                 raise Failure(
                     f"{now.spec.holder_identity} drives this rollout already; look with `rollout status`, or stop it "
                     "with `rollout hold`",
-                    BUSY,
+                    ExitCode.BUSY,
                 )
             seen = now
-        seen.spec = self._spec(self._me)
+        seen.spec = self._spec(self.me)
         try:
             self._api.replace_namespaced_lease(self.name, self._namespace, seen, _request_timeout=10)
         except ApiException as error:
             if error.status == 409:
-                raise Failure(f"{self.holder()} has just begun to drive this rollout", BUSY) from None
+                raise Failure(f"{self.holder()} has just begun to drive this rollout", ExitCode.BUSY) from None
             raise
 
     def _create(self, holder: str) -> None:
@@ -116,7 +118,7 @@ class Lease:
         while not self._released.wait(RENEW_SECONDS):
             try:
                 lease = self._read()
-                if not lease or not lease.spec or lease.spec.holder_identity != self._me:
+                if not lease or not lease.spec or lease.spec.holder_identity != self.me:
                     self._lost.set()
                     return
                 lease.spec.renew_time = datetime.now(UTC)

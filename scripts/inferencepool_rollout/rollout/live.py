@@ -73,10 +73,7 @@ class Live:
 
     def __init__(self, namespace: str, context: str = "") -> None:
         self.namespace = namespace
-        try:
-            config.load_config(context=context or None)  # type: ignore[no-untyped-call]
-        except config.ConfigException as error:
-            raise Failure(f"no cluster to drive: {error}; set KUBECONFIG or --context") from None
+        _configure(context)
         client = ApiClient()
         self.core, self.coordination = CoreV1Api(client), CoordinationV1Api(client)
         self._custom = CustomObjectsApi(client)
@@ -172,6 +169,17 @@ class Live:
         except HTTPError as error:
             raise _unreadable(plural, error) from None
         return list(listed["items"])
+
+
+def _configure(context: str) -> None:
+    """Lead the client to the kubeconfig's context, or to the cluster whose pod this is."""
+    try:
+        config.load_kube_config(context=context or None)  # type: ignore[no-untyped-call]
+    except config.ConfigException as error:
+        try:
+            config.load_incluster_config()  # type: ignore[no-untyped-call]
+        except config.ConfigException:
+            raise Failure(f"no cluster to drive: {error}; set KUBECONFIG or --context") from None
 
 
 def _refers(value: Any, pool: str) -> bool:

@@ -70,8 +70,16 @@ class Observed:
 
     def since(self, unix_time: float) -> Observed:
         """Return only the requests that were sent at or after `unix_time` (s)."""
-        kept = self.started >= unix_time
+        return self.where(self.started >= unix_time)
+
+    def where(self, kept: npt.NDArray[np.bool_]) -> Observed:
+        """Return only the requests of the rows that are true in `kept`."""
         return Observed(**{name: getattr(self, name)[kept] for name in self.__dataclass_fields__})
+
+
+def joined(*parts: Observed) -> Observed:
+    """Return the requests of all parts (one at least)."""
+    return Observed(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in Observed.__dataclass_fields__})
 
 
 def observe(parts: Sequence[tuple[Answers, str, bool]], pods: Mapping[str, str]) -> Observed:
@@ -79,15 +87,19 @@ def observe(parts: Sequence[tuple[Answers, str, bool]], pods: Mapping[str, str])
 
     `pods`: pod name -> "old" or "new".
     """
-    columns: dict[str, list[npt.NDArray[np.generic]]] = {name: [] for name in Observed.__dataclass_fields__}
-    for answers, pool, split in parts:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            tpot = np.where(answers.chunks > 1, (answers.latency - answers.ttft) / (answers.chunks - 1), np.nan)
-        who = [pool or pods.get(pod, pod) for pod in answers.pod.tolist()]
-        for name, column in (
-            ("started", answers.started), ("ttft", answers.ttft), ("tpot", tpot), ("e2e", answers.latency),
-            ("good", answers.good), ("pool", np.array(who, np.str_)), ("split", np.full(len(answers), split)),
-            ("cause", answers.cause),
-        ):  # fmt: skip
-            columns[name].append(column)
-    return Observed(**{name: np.concatenate(parts) for name, parts in columns.items()})
+    return joined(*(_load(answers, pool, split, pods) for answers, pool, split in parts))
+
+
+def _load(answers: Answers, pool: str, split: bool, pods: Mapping[str, str]) -> Observed:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        tpot = np.where(answers.chunks > 1, (answers.latency - answers.ttft) / (answers.chunks - 1), np.nan)
+    return Observed(
+        started=answers.started,
+        ttft=answers.ttft,
+        tpot=tpot,
+        e2e=answers.latency,
+        good=answers.good,
+        pool=np.array([pool or pods.get(pod, pod) for pod in answers.pod.tolist()], np.str_),
+        split=np.full(len(answers), split),
+        cause=answers.reason,
+    )

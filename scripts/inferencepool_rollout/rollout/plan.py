@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import ClassVar
 
 
@@ -70,6 +71,34 @@ class Latency:
         return f"{self.metric.upper()} p{self.percentile:g} new/old"
 
 
+class Unit(StrEnum):
+    """What the values of an objective are."""
+
+    SHARE = "share"  # of all requests, 0 to 1
+    RATIO = "ratio"  # of the new pool's to the old one's
+    SECONDS = "seconds"
+
+
+@dataclass(frozen=True)
+class Query:
+    """What Prometheus is asked for: a value that is fine up to `accept`, and must not be above it for `lasting` s."""
+
+    name: str
+    query: str
+    unit: Unit
+    accept: float
+    lasting: float
+
+
+@dataclass(frozen=True)
+class Prometheus:
+    """Where Prometheus answers, and the objectives that it is asked about."""
+
+    url: str
+    queries: tuple[Query, ...]
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Capacity:
     """Requests/s: the route's `peak`, and what one replica of either pool serves."""
@@ -95,6 +124,7 @@ class Plan:
     capacity: Capacity | None
     max_step: int
     soak: float
+    prometheus: Prometheus | None = None
 
     @property
     def level(self) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from string import Template
 from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
@@ -13,7 +14,19 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.rollout.plan import Capacity, ErrorRate, Latency, Plan, Probe, Route, Step
+from inferencepool_rollout.rollout.plan import (
+    Capacity,
+    ErrorRate,
+    Latency,
+    Plan,
+    Probe,
+    Prometheus,
+    Query,
+    Route,
+    Step,
+    Unit,
+)
+from inferencepool_rollout.rollout.prometheus import names
 from inferencepool_rollout.traffic.request import Completion
 
 SCHEMA = Path(__file__).with_name("plan.schema.json")
@@ -97,6 +110,7 @@ def _sense_errors(document: CommentedMap, file: Path) -> Iterator[tuple[int, str
             yield _at(document, [*path, "detect"], text)
         if bounds.get("metric", "e2e") != "e2e" and not document["probe"].get("stream", True):
             yield _at(document, [*path, "metric"], "known of streams only; set probe.stream: true")
+    yield from _query_errors(document)
     if document["pools"]["old"] == document["pools"]["new"]:
         yield _at(document, ["pools", "new"], "a rollout is between two pools")
     if ("toOld" in document["probe"]) != ("toNew" in document["probe"]):
@@ -105,6 +119,21 @@ def _sense_errors(document: CommentedMap, file: Path) -> Iterator[tuple[int, str
     chart = document["route"]["chart"]
     if not chart.startswith("oci://") and not (file.parent / chart / "Chart.yaml").is_file():
         yield _at(document, ["route", "chart"], f"there is no chart in {file.parent / chart}")
+
+
+def _query_errors(document: CommentedMap) -> Iterator[tuple[int, str]]:
+    taken = {ErrorRate.name, *(Latency(**entry).name for entry in document["objectives"].get("latency", []))}
+    known = names("old", "new", "default", 1)
+    for index, entry in enumerate(document.get("prometheus", {}).get("queries", [])):
+        at: list[str | int] = ["prometheus", "queries", index]
+        try:
+            Template(entry["query"]).substitute(known)
+        except (KeyError, ValueError):
+            text = f"after $ there is one of {', '.join(known)}, or another $ where $ itself is meant"
+            yield _at(document, [*at, "query"], text)
+        if entry["name"] in taken:
+            yield _at(document, [*at, "name"], "another objective has this name")
+        taken.add(entry["name"])
 
 
 def _at(document: CommentedMap, path: Where, text: str) -> tuple[int, str]:
@@ -176,4 +205,22 @@ def _plan(document: CommentedMap, file: Path) -> Plan:
         capacity=Capacity(capacity["peak"], **capacity["perReplica"]) if capacity else None,
         max_step=document.get("maxStep", 50),
         soak=seconds(document.get("soak", "0s")),
+        prometheus=_prometheus(document["prometheus"]) if "prometheus" in document else None,
+    )
+
+
+def _prometheus(document: CommentedMap) -> Prometheus:
+    return Prometheus(
+        url=document["url"],
+        headers=dict(document.get("headers", {})),
+        queries=tuple(
+            Query(
+                name=entry["name"],
+                query=entry["query"],
+                unit=Unit(entry["unit"]),
+                accept=float(entry["accept"]),
+                lasting=seconds(entry.get("lasting", "1m")),
+            )
+            for entry in document["queries"]
+        ),
     )

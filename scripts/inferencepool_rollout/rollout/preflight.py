@@ -14,8 +14,11 @@ from inferencepool_rollout.rollout.helm import Helm
 from inferencepool_rollout.rollout.live import Live, Route
 from inferencepool_rollout.rollout.plan import Plan, Step
 from inferencepool_rollout.rollout.probe import streams
+from inferencepool_rollout.rollout.prometheus import ask, written
 from inferencepool_rollout.traffic.load import Plan as LoadPlan
 from inferencepool_rollout.traffic.load import send
+
+WITNESS_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,9 @@ class Check:
         """Whether nothing is wrong."""
         return not self.remedy
 
+    def __str__(self) -> str:
+        return f"{self.name}: {self.why}"
+
 
 def preflight(plan: Plan, helm: Helm | None, live: Live, step: Step | None) -> list[Check]:
     """Run every check before `step` (None: before nothing moves); without helm those of its releases are left out.
@@ -45,7 +51,7 @@ def preflight(plan: Plan, helm: Helm | None, live: Live, step: Step | None) -> l
         checks = [*_releases(plan, helm), *checks, _drift(plan, helm, route)]
     if step and plan.capacity:
         checks += _capacity(plan, live, step)
-    return [*checks, *_answers(plan)]
+    return [*checks, *_answers(plan), *_witness(plan)]
 
 
 def print_checks(console: Console, checks: list[Check]) -> None:
@@ -166,6 +172,17 @@ def _answers(plan: Plan) -> Iterator[Check]:
         yield Check(
             f"gateway, {stream.request.model}{f', to {stream.pool}' if stream.pool else ''}", bad or "answers", remedy
         )
+
+
+def _witness(plan: Plan) -> Iterator[Check]:
+    for query in plan.prometheus.queries if plan.prometheus else ():
+        assert plan.prometheus
+        try:
+            value = ask(plan.prometheus, written(plan, query, WITNESS_SECONDS))
+        except Failure as failure:
+            yield Check(f"prometheus, {query.name}", str(failure), "correct prometheus.url or the query")
+        else:
+            yield Check(f"prometheus, {query.name}", f"is {value:g} in the last {WITNESS_SECONDS:.0f} s")
 
 
 def _port(pool: Any) -> int:

@@ -45,6 +45,7 @@ class Probe:
 
     def __init__(self, plan: plans.Plan, live: Live, loads: Sequence[tuple[Stream, Load]]) -> None:
         self._plan, self._live, self._loads = plan, live, loads
+        self._taken = [0 for _ in loads]
         self._pods: dict[str, str] = {}
         self._first_picks: dict[str, int | None] = {}
         self.refresh()
@@ -55,9 +56,13 @@ class Probe:
         pods = self._live.pods(self._plan.old, self._plan.new)
         self._pods |= {pod.name: sides[pod.release] for pod in pods if pod.component == "model-server"}
 
-    def observed(self) -> Observed:
-        """Return what has ended so far."""
-        parts = [(load.answers(), stream.pool, not stream.pool) for stream, load in self._loads]
+    def fresh(self) -> Observed:
+        """Return what has ended since the last call."""
+        parts = []
+        for number, (stream, load) in enumerate(self._loads):
+            answers = load.answers(self._taken[number])
+            self._taken[number] += len(answers)
+            parts.append((answers, stream.pool, not stream.pool))
         known = {pod for answers, _, _ in parts for pod in answers.by_pod()}
         if known - {""} - self._pods.keys():
             self.refresh()

@@ -101,13 +101,15 @@ class Answers:
         """Requests without a good answer."""
         return int(np.count_nonzero(~self.good))
 
+    @property
+    def reason(self) -> npt.NDArray[np.str_]:
+        """Why there was no good answer: the cause, and the status where one came; empty for good answers."""
+        pairs = zip(self.cause.tolist(), self.status.tolist(), strict=True)
+        return np.array([f"{cause} {status}" if cause and status else str(cause) for cause, status in pairs], np.str_)
+
     def causes(self) -> Counter[str]:
-        """Count the lost requests by what happened: the cause, and the status where one came."""
-        lost = ~self.good
-        return Counter(
-            f"{cause} {status}" if status else str(cause)
-            for cause, status in zip(self.cause[lost].tolist(), self.status[lost].tolist(), strict=True)
-        )
+        """Count the lost requests by their reason."""
+        return Counter(self.reason[~self.good].tolist())
 
     def by_pod(self) -> Counter[str]:
         """Count the good answers by pod; "" counts those that named none."""

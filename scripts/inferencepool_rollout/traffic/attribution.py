@@ -55,6 +55,13 @@ def by_pool(answers: Answers, pools: Mapping[str, str]) -> collections.Counter[s
     return counts
 
 
+def pool_pods(api: CoreV1Api, namespace: str) -> dict[str, str]:
+    """Return the pool (release) of each model server pod in the namespace, by the pod's name."""
+    pods = api.list_namespaced_pod(namespace, label_selector="app.kubernetes.io/component=model-server")
+    found = [pod.metadata for pod in pods.items if pod.metadata]
+    return {meta.name or "": (meta.labels or {}).get("app.kubernetes.io/instance", "") for meta in found}
+
+
 def pools_by_prefix(pods: Iterable[str], pools: Iterable[str]) -> dict[str, str]:
     """Map pod names to pools by the name alone: `<pool>-...`; the longest pool name that fits wins."""
     longest_first = sorted(pools, key=len, reverse=True)

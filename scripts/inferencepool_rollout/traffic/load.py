@@ -72,9 +72,9 @@ class Load:
         """Requests that have ended so far."""
         return len(self._rows)
 
-    def answers(self) -> Answers:
-        """Return what has ended so far."""
-        return Answers.of(list(self._rows), self._clock)
+    def answers(self, skip: int = 0) -> Answers:
+        """Return what has ended so far, less the first `skip`."""
+        return Answers.of(self._rows[skip:], self._clock)
 
     def stop(self) -> None:
         """Send no further request; those in flight are awaited."""

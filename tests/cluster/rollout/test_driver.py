@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 from charts import CHARTS, ROOT, VALUES
 from inferencepool_rollout.cluster.kind import Cluster
-from inferencepool_rollout.rollout import exit_codes
+from inferencepool_rollout.rollout.exit_codes import ExitCode
 from inferencepool_rollout.tools import tool
 
 PLAN = """\
@@ -33,6 +34,8 @@ objectives:
   errorRate: {{accept: 0.02, detect: 0.2}}
 decision: {{alpha: 0.05, power: 0.9}}
 """
+LOGGED = ("run", "promote", "rollback", "report", "finish")
+REPORT_SCHEMA = ROOT / "scripts/inferencepool_rollout/rollout/report/report.schema.json"
 SECONDS = 150
 
 
@@ -54,7 +57,7 @@ class Rollout:
         chart, url = CHARTS / "rollout-route", self.cluster.gateway_url
         text = PLAN.format(namespace=self.namespace, chart=chart, new=new, url=url, host=self.host)
         plan.write_text(text)
-        log = ("--log", str(self.folder / f"log-{new}")) if words[0] in ("run", "promote", "rollback") else ()
+        log = ("--log", str(self.folder / f"log-{new}")) if words[0] in LOGGED else ()
         return [str(ROOT / "scripts/rollout"), *words, "--file", str(plan), *log]
 
     @property
@@ -110,19 +113,32 @@ def test_a_killed_driver_started_again_ends_at_100_without_a_loss(rollout: Rollo
         while rollout.percent("pool-new") == 0 and time.monotonic() < until:
             time.sleep(0.2)
         second = rollout.run("run")
-        assert second.returncode == exit_codes.BUSY, second.stdout + second.stderr
+        assert second.returncode == ExitCode.BUSY, second.stdout + second.stderr
         first.send_signal(signal.SIGKILL)
     stands = rollout.percent("pool-new")
     assert stands in (10, 50)
     time.sleep(12)  # the dead driver's Lease runs out
     assert rollout.percent("pool-new") == stands
     done = rollout.run("run")
-    assert done.returncode == exit_codes.DONE, done.stdout + done.stderr
+    assert done.returncode == ExitCode.DONE, done.stdout + done.stderr
     assert rollout.percent("pool-new") == 100
     verdicts = [line for line in done.stderr.splitlines() if " requests, " in line]
     judged = [percent for percent in (10, 50, 100) if percent >= stands]
     assert len(verdicts) == len(judged), done.stderr
     assert all(line.endswith(" 0 lost") for line in verdicts), done.stderr
+
+
+def test_the_report_tells_every_step_of_it_and_no_loss(rollout: Rollout) -> None:
+    said = rollout.run("report", "--json")
+    assert said.returncode == 0, said.stdout + said.stderr
+    told = json.loads(said.stdout)
+    Draft202012Validator(json.loads(REPORT_SCHEMA.read_text())).validate(told)
+    assert (told["outcome"], told["percent"]) == ("done", 100)
+    assert [step["percent"] for step in told["steps"] if step["action"] == "promote"][-3:] == [10, 50, 100]
+    assert [loss for step in told["steps"] for loss in step["lost"]] == []
+    for step in told["steps"][-3:]:
+        assert step["split"]["low"] <= step["percent"] / 100 <= step["split"]["high"], step
+        assert {each["metric"] for each in step["latency"]} == {"ttft", "tpot", "e2e"}
 
 
 def test_a_finished_rollout_may_be_finished_and_deletes_the_old_pool_only_when_told(rollout: Rollout) -> None:
@@ -135,6 +151,6 @@ def test_a_finished_rollout_may_be_finished_and_deletes_the_old_pool_only_when_t
 def test_a_pool_whose_answers_fail_is_rolled_back_at_the_first_step(rollout: Rollout) -> None:
     rollout.to_old("pool-bad")
     done = rollout.run("run", new="pool-bad")
-    assert done.returncode == exit_codes.ROLLED_BACK, done.stdout + done.stderr
+    assert done.returncode == ExitCode.ROLLED_BACK, done.stdout + done.stderr
     assert rollout.percent("pool-bad") == 0
     assert rollout.percent("pool-old") == 100

@@ -13,9 +13,8 @@ import yaml
 from charts import CHARTS, VALUES
 from cluster.route.release import Release
 from inferencepool_rollout.cluster.kind import Cluster
-from inferencepool_rollout.rollout.stage import pool_pods
 from inferencepool_rollout.traffic.answers import Answers
-from inferencepool_rollout.traffic.attribution import by_pool
+from inferencepool_rollout.traffic.attribution import by_pool, pool_pods
 from inferencepool_rollout.traffic.load import Plan, background, send
 from inferencepool_rollout.traffic.request import Completion
 from inferencepool_rollout.traffic.statistics import multinomial_p
@@ -96,7 +95,7 @@ def run(cluster: Cluster, pools: str, request: pytest.FixtureRequest, tmp_path_f
     values.write_text(_values(host))
     release.install("--values", str(values))
     time.sleep(FOLLOWED_SECONDS)
-    pods = pool_pods(cluster, pools)
+    pods = pool_pods(cluster.core(), pools)
     whole = Completion("food-review", max_tokens=4, headers={"Host": host})
     stream = Completion("food-review", max_tokens=STREAM_TOKENS, stream=True, headers={"Host": host})
     splits, same, changed = {}, {}, []

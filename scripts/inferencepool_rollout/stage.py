@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inferencepool_rollout.cluster.kind import Cluster
-from inferencepool_rollout.rollout.followed import followed_after
-from inferencepool_rollout.traffic.attribution import by_pool, gained, picks
+from inferencepool_rollout.traffic.attribution import by_pool, gained, picks, pool_pods
+from inferencepool_rollout.traffic.followed import followed_after
 from inferencepool_rollout.traffic.load import Plan, background, send
 from inferencepool_rollout.traffic.request import Completion
 from inferencepool_rollout.traffic.verdict import Verdict, judge
@@ -53,13 +53,13 @@ def run_stage(cluster: Cluster, stage: Stage, requests: int, namespace: str = "d
 
     Raises Failure when helm refuses or when a weight that moved is not followed within SETTLE_SECONDS.
     """
-    pods = pool_pods(cluster, namespace)
+    pods = pool_pods(cluster.core(), namespace)
     with background(cluster.gateway_url, FOOD_REVIEW, Plan(rate=RATE, seconds=CHANGE_LIMIT_SECONDS)) as load:
         time.sleep(SETTLE_SECONDS / 4)
         since = time.time()
         cluster.helm(*stage.helm, "--namespace", namespace)
         time.sleep(SETTLE_SECONDS)
-    pods |= pool_pods(cluster, namespace)
+    pods |= pool_pods(cluster.core(), namespace)
     during = load.answers()
     moved = any(stage.before.get(pool, 0) != weight for pool, weight in stage.after.items())
     follows = followed_after(during, pods, stage.before, stage.after, since) if moved else None
@@ -74,10 +74,3 @@ def run_stage(cluster: Cluster, stage: Stage, requests: int, namespace: str = "d
     causes = sum((part.causes() for part in judged), Counter[str]())
     verdict = judge(stage.after, answered, picked_by, lost=lost, causes=causes)
     return Seen(len(answers), answered, picked_by, lost, follows, verdict)
-
-
-def pool_pods(cluster: Cluster, namespace: str) -> dict[str, str]:
-    """Return the pool (release) of each model server pod in the namespace, by the pod's name."""
-    pods = cluster.core().list_namespaced_pod(namespace, label_selector="app.kubernetes.io/component=model-server")
-    found = [pod.metadata for pod in pods.items if pod.metadata]
-    return {meta.name or "": (meta.labels or {}).get("app.kubernetes.io/instance", "") for meta in found}

@@ -1,0 +1,190 @@
+"""Preflight finds what would make the next step fail, and says why and what helps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from inferencepool_rollout.failure import Failure
+from inferencepool_rollout.rollout.live import Live
+from inferencepool_rollout.rollout.plan import Plan, Prometheus, Query, Unit
+from inferencepool_rollout.rollout.preflight import Check, preflight, replicas
+from unit.rollout.plans import plan_of
+from unit.rollout.recorded_cluster import PODS, POOLS, REWRITES, ROUTES, Said, answering
+from unit.traffic.completion_servers import error_500, serving, whole
+
+
+@dataclass
+class Bench:
+    """A recorded cluster, and a plan to roll out in it."""
+
+    said: Said
+    plan: Plan
+
+    def checks(self, percent: int | None = 10) -> dict[str, Check]:
+        """Run preflight before the step of that percent."""
+        step = next((step for step in self.plan.steps if step.percent == percent), None)
+        return {check.name: check for check in preflight(self.plan, None, Live("default"), step)}
+
+    def failed(self, percent: int | None = 10) -> dict[str, Check]:
+        return {name: check for name, check in self.checks(percent).items() if not check.ok}
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    with answering(tmp_path, monkeypatch) as said, serving(whole) as gateway:
+        plan = plan_of(tmp_path)
+        yield Bench(said, replace(plan, capacity=None, probe=replace(plan.probe, url=gateway.url)))
+
+
+def test_a_cluster_that_is_right_passes(bench: Bench) -> None:
+    checks = bench.checks()
+    assert [str(check) for check in checks.values() if not check.ok] == []
+    assert set(checks) == {
+        "route", "replicas of pool-old", "endpoint picker of pool-old", "replicas of pool-new",
+        "endpoint picker of pool-new", "pool pool-old", "pool pool-new", "models", "gateway, food-review",
+    }  # fmt: skip
+
+
+def no_route(said: Said) -> None:
+    del said.objects[f"{ROUTES}/route"]
+
+
+def route_not_seen(said: Said) -> None:
+    said.route["metadata"]["generation"] += 1
+
+
+def route_refused(said: Said) -> None:
+    condition = said.route["status"]["parents"][0]["conditions"][1]
+    condition |= {"status": "False", "reason": "BackendNotFound", "message": "backend pool-new not found"}
+
+
+def route_of_no_gateway(said: Said) -> None:
+    said.route["status"]["parents"] = []
+
+
+def model_server_not_ready(said: Said) -> None:
+    for condition in said.pod("pool-new", "model-server")["status"]["conditions"]:
+        condition["status"] = "False" if condition["type"] == "Ready" else condition["status"]
+
+
+def model_server_leaving(said: Said) -> None:
+    said.pod("pool-old", "model-server")["metadata"]["deletionTimestamp"] = "2026-11-25T03:00:00Z"
+
+
+def no_picker(said: Said) -> None:
+    said.objects[PODS]["items"].remove(said.pod("pool-new", "epp"))
+
+
+def no_pool(said: Said) -> None:
+    del said.objects[f"{POOLS}/pool-new"]
+
+
+def pool_refused(said: Said) -> None:
+    condition = said.pool("pool-new")["status"]["parents"][0]["conditions"][0]
+    condition |= {"status": "False", "reason": "NotSupported", "message": "no such port"}
+
+
+def adapter_missing(said: Said) -> None:
+    models = said.models("pool-new")
+    models[:] = [each for each in models if not each.get("parent")]
+
+
+def alias_missing(said: Said) -> None:
+    rewrites = said.objects[REWRITES]["items"]
+    rewrites[:] = [each for each in rewrites if each["spec"]["poolRef"]["name"] != "pool-new"]
+
+
+def models_unread(said: Said) -> None:
+    name = said.pod("pool-new", "model-server")["metadata"]["name"]
+    del said.objects[f"{PODS}/{name}:8000/proxy/v1/models"]
+
+
+@pytest.mark.parametrize(
+    ("breaks", "check", "why", "remedy"),
+    [
+        (no_route, "route", "there is no HTTPRoute route", "helm install route"),
+        (route_not_seen, "route", "Accepted is True (Route was valid)", "parentRefs"),
+        (route_refused, "route", "backend pool-new not found", "parentRefs"),
+        (route_of_no_gateway, "route", "no gateway has taken it up", "allowedRoutes"),
+        (model_server_not_ready, "replicas of pool-new", "0 of 1 ready", "kubectl describe pods"),
+        (model_server_leaving, "replicas of pool-old", "0 of 1 ready", "kubectl describe pods"),
+        (no_picker, "endpoint picker of pool-new", "0 of 0 ready", "kubectl describe pods"),
+        (no_pool, "pool pool-new", "there is no such InferencePool", "helm install pool-new"),
+        (pool_refused, "pool pool-new", "no such port", "repair the pool"),
+        (adapter_missing, "models", "food-review-1 in pool-old only", "equal"),
+        (alias_missing, "models", "food-review -> food-review-1 in pool-old only", "equal"),
+        (models_unread, "models", "could not be read: 404", "pods/proxy"),
+    ],
+)
+def test_what_is_wrong_fails_its_check(
+    bench: Bench, breaks: Callable[[Said], None], check: str, why: str, remedy: str
+) -> None:
+    breaks(bench.said)
+    failed = bench.failed()
+    assert check in failed
+    assert why in failed[check].why
+    assert remedy in failed[check].remedy
+
+
+def test_a_model_of_the_probe_that_no_pool_serves_fails(bench: Bench) -> None:
+    bench.plan = replace(bench.plan, probe=replace(bench.plan.probe, models=("food-revue",)))
+    assert "food-revue in pool-new" in bench.failed()["models"].why
+
+
+def test_a_picker_that_stands_by_is_no_fault(bench: Bench) -> None:
+    """Of several EPP replicas only the leader is ready."""
+    pods = bench.said.objects[PODS]["items"]
+    leader = bench.said.pod("pool-new", "epp")
+    standby = {**leader, "metadata": {**leader["metadata"], "name": "standby"}, "status": {"conditions": []}}
+    pods.append(standby)
+    assert bench.failed() == {}
+    assert bench.checks()["endpoint picker of pool-new"].why == "1 of 2 ready"
+
+
+def test_a_gateway_that_does_not_answer_well_fails(bench: Bench) -> None:
+    with serving(error_500) as gateway:
+        bench.plan = replace(bench.plan, probe=replace(bench.plan.probe, url=gateway.url))
+        assert "out of cheese" in bench.failed()["gateway, food-review"].why
+
+
+def test_a_prometheus_that_does_not_answer_fails(bench: Bench) -> None:
+    query = Query("users' errors", "up", Unit.SHARE, 0.01, 60)
+    bench.plan = replace(bench.plan, prometheus=Prometheus("http://127.0.0.1:1", (query,)))
+    assert "does not answer" in bench.failed()["prometheus, users' errors"].why
+
+
+@pytest.mark.parametrize(
+    ("peak", "percent", "short"),
+    [
+        (20, 100, []),
+        (20.1, 50, ["capacity of pool-old"]),
+        (40, 50, ["capacity of pool-old"]),
+        (40, 100, ["capacity of pool-new", "capacity of pool-old"]),
+    ],
+)
+def test_the_new_pool_has_to_carry_the_next_share_and_the_old_one_everything(
+    bench: Bench, tmp_path: Path, peak: float, percent: int, short: list[str]
+) -> None:
+    """One replica of either pool, which serves 20 requests/s."""
+    capacity = plan_of(tmp_path).capacity
+    assert capacity
+    bench.plan = replace(bench.plan, capacity=replace(capacity, peak=peak))
+    failed = bench.failed(percent)
+    assert sorted(failed) == short
+    assert all(f"to {replicas(peak, 20)} replicas" in check.remedy for check in failed.values())
+
+
+def test_without_a_cluster_it_is_told_what_to_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))
+    with pytest.raises(Failure, match="set KUBECONFIG or --context"):
+        Live("default")
+
+
+@pytest.mark.parametrize(("need", "each", "enough"), [(0, 20, 1), (20, 20, 1), (20.1, 20, 2), (40, 20, 2), (1, 0.3, 4)])
+def test_replicas_are_the_fewest_that_suffice(need: float, each: float, enough: int) -> None:
+    assert replicas(need, each) == enough
+    assert enough * each >= need

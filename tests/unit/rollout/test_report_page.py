@@ -1,0 +1,156 @@
+"""The report's page in a real browser: it needs nothing else, shows every step, and fits a phone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from browser import Seen, look
+from inferencepool_rollout.rollout.report.data import report
+from inferencepool_rollout.rollout.report.page import page
+from inferencepool_rollout.rollout.report.theme import COLOURS
+from inferencepool_rollout.rollout.run_log import read_log
+from unit.rollout.plans import plan_of
+from unit.rollout.run_logs import Recorded, rolled_back
+
+PHONE, DESK = 390, 1280
+LOOK = """(() => {
+  const visible = element => element.checkVisibility() && element.getBoundingClientRect().height > 1;
+  const box = element => element.getBoundingClientRect();
+  const within = (inner, outer) =>
+    inner.left >= outer.left - 1 && inner.right <= outer.right + 1 &&
+    inner.top >= outer.top - 1 && inner.bottom <= outer.bottom + 1;
+  const svgs = [...document.querySelectorAll("svg")].filter(visible);
+  return {
+    outcome: document.querySelector("#outcome").innerText,
+    rows: [...document.querySelectorAll("#steps tbody tr")].filter(visible).map(row => row.innerText),
+    charts: [...document.querySelectorAll("section.step")].map(step =>
+      [...step.querySelectorAll("figure")]
+        .filter(figure => visible(figure) && box(figure.querySelector("svg")).height > 100)
+        .map(figure => figure.dataset.chart)),
+    overview: [...document.querySelectorAll("figure:not([data-chart]) svg")].filter(visible).length,
+    events: [...document.querySelectorAll("#events tbody tr")].filter(visible).map(row => row.innerText),
+    cutOff: svgs.flatMap(svg => [...svg.querySelectorAll("text")]
+      .filter(text => !within(box(text), box(svg))).map(text => text.textContent)),
+    overflow: document.documentElement.scrollWidth - innerWidth,
+    beyond: [...document.querySelectorAll("main *")].filter(visible)
+      .filter(each => box(each).right > innerWidth + 1).map(each => each.outerHTML.slice(0, 200)),
+    small: svgs.flatMap(svg => [...svg.querySelectorAll("text")])
+      .filter(text => box(text).height < 8).map(text => text.textContent),
+    ids: [...document.querySelectorAll("[id]")].map(each => each.id)
+      .filter((id, index, all) => all.indexOf(id) !== index),
+    paper: getComputedStyle(document.body).backgroundColor,
+    line: getComputedStyle(document.querySelector("figure svg path[style*='--new']")).stroke,
+  };
+})()"""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The page of a rollout that was rolled back at its second step, at a width and in a colour scheme."""
+
+    width: int
+    scheme: str
+    seen: Seen
+
+    @property
+    def value(self) -> dict[str, Any]:
+        assert isinstance(self.seen.value, dict)
+        return self.seen.value
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    rolled_back(plan_of(folder), folder / "log")
+    written = folder / "report.html"
+    written.write_text(page(report(read_log(folder / "log"))))
+    return written
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(PHONE, "light"), (PHONE, "dark"), (DESK, "light"), (DESK, "dark")],
+    ids=lambda p: f"{p[0]}-{p[1]}",
+)
+def shown(request: pytest.FixtureRequest, file: Path) -> Shown:
+    width, scheme = request.param
+    picture = file.with_name(f"{width}-{scheme}.png")
+    return Shown(width, scheme, look(file, LOOK, width, scheme, picture))
+
+
+def test_the_page_loads_without_a_complaint_and_asks_for_nothing_else(shown: Shown, file: Path) -> None:
+    assert shown.seen.complaints == []
+    assert [url for url in shown.seen.requests if not url.startswith("data:")] == [file.as_uri()]
+
+
+def test_each_step_has_its_row_and_its_charts(shown: Shown) -> None:
+    rows = shown.value["rows"]
+    assert len(rows) == 2
+    assert "promote" in rows[0]
+    assert "roll back" in rows[1]
+    assert shown.value["charts"] == [["split", "ttft", "tpot", "e2e"]] * 2
+    assert shown.value["overview"] == 1
+
+
+def test_the_outcome_and_its_reason_stand_at_the_top(shown: Shown) -> None:
+    assert "rolled back" in shown.value["outcome"]
+    assert "error rate violated" in shown.value["outcome"]
+
+
+def test_every_event_is_told(shown: Shown) -> None:
+    told = "\n".join(shown.value["events"])
+    for words in ("begins at 0 %", "--set weights.new=10", "the gateway follows at 50 %", "helm rollback route 1"):
+        assert words in told
+
+
+def test_nothing_is_wider_than_the_screen(shown: Shown) -> None:
+    assert shown.value["overflow"] <= 0
+    assert shown.value["beyond"] == []
+
+
+def test_no_chart_cuts_off_a_word_or_writes_it_too_small(shown: Shown) -> None:
+    assert shown.value["cutOff"] == []
+    assert shown.value["small"] == []
+
+
+def test_ids_are_unique(shown: Shown) -> None:
+    assert shown.value["ids"] == []
+
+
+def test_page_and_charts_take_the_colours_of_the_scheme(shown: Shown) -> None:
+    dark = shown.scheme == "dark"
+    assert shown.value["paper"] == rgb(COLOURS["paper"][dark])
+    assert shown.value["line"] == rgb(COLOURS["new"][dark])
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("ground", ["paper", "card"])
+@pytest.mark.parametrize("name", ["ink", "dim", "old", "new", "good", "warn", "bad"])
+def test_every_colour_of_words_is_readable(name: str, ground: str, dark: bool) -> None:
+    """WCAG 2.2, 1.4.3: a contrast of 4.5 at least."""
+    light, shade = sorted((luminance(COLOURS[name][dark]), luminance(COLOURS[ground][dark])), reverse=True)
+    assert (light + 0.05) / (shade + 0.05) >= 4.5
+
+
+def test_what_a_log_says_is_shown_as_text(tmp_path: Path) -> None:
+    recorded = Recorded(plan_of(tmp_path), tmp_path / "log")
+    recorded.step(recorded.plan.steps[0])
+    recorded.end("held", "<script>alert(1)</script>")
+    text = page(report(read_log(tmp_path / "log")))
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+
+
+def rgb(colour: str) -> str:
+    return f"rgb({', '.join(str(value) for value in bytes.fromhex(colour[1:]))})"
+
+
+def luminance(colour: str) -> float:
+    """WCAG 2.2, relative luminance."""
+    parts = [value / 255 for value in bytes.fromhex(colour[1:])]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
