@@ -47,9 +47,9 @@
 {{- fail (printf "adopt.%s.selector asks for the label %s=%s, which the pods of adopt.%s.template do not have; let them agree" $.part $label $value $.part) -}}
 {{- end -}}
 {{- end -}}
-{{- $given := omit (get .root.Values .part) "preset" "custom" "image" "replicas" "sharedMemorySize" "startupSeconds" "warmUp" "readinessProbe" "livenessProbe" "drain" "rollingUpdate" "pipelineParallelSize" "generation" "plugins" "tls" "metricsAuth" "verbosity" "terminationGracePeriodSeconds" -}}
-{{- $given = ternary (omit $given "resources") $given (eq .part "epp") -}}
-{{- range $key, $value := merge (pick (get .root.Values .part).image "registry" "repository" "tag" "digest") $given -}}
+{{- $values := get .root.Values .part -}}
+{{- $given := pick $values "tensorParallelSize" "flags" "extraArgs" "extraEnv" "extraVolumes" "extraVolumeMounts" "extraContainers" "extraInitContainers" "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "priorityClassName" "runtimeClassName" "schedulerName" "podLabels" "podAnnotations" -}}
+{{- range $key, $value := merge (pick $values.image "registry" "repository" "tag" "digest") $given -}}
 {{- if $value -}}
 {{- fail (printf "%s has a value for %s, but adopt.%s.template is what its pods are; change it there, or empty the template to let the pods restart as the chart's" $.part $key $.part) -}}
 {{- end -}}
