@@ -42,6 +42,9 @@ def run_import(
             outlook(release, cluster, Helm(release.namespace, context), Path(scratch))
             for release in releases(objects, found, namespace, charts)
         ]
+    if not outlooks:
+        console.print(f"Nothing to import: {route} and its pools are releases of these charts.", highlight=False)
+        return
     for each in outlooks:
         show(each, console)
     restarts = [f"{c.name} {field}" for each in outlooks for c in each.changes for field in c.restarts]
@@ -54,13 +57,21 @@ def run_import(
 
 
 def releases(objects: Objects, route: Manifest, namespace: str, charts: Path) -> Iterator[Release]:
-    """Yield the releases of a route's pools, and that of the route."""
+    """Yield the releases of a route's pools, and that of the route, but for what these charts have made or adopted."""
     for ref in pool_refs(route):
         stack = find(objects, ref.get("namespace", namespace), ref["name"], ref.get("group", POOL_GROUP))
+        if _is_of(stack.server, "inferencepool"):
+            continue
         values = pool_values(stack, [_gateway(each, namespace, ref) for each in parent_refs(route)])
         place = stack.pool["metadata"].get("namespace", namespace)
         yield Release(stack.name, place, charts / "inferencepool", f"pool-{stack.name}.yaml", values, stack.stays)
-    yield Release(route["metadata"]["name"], namespace, charts / "rollout-route", "route.yaml", route_values(route))
+    if not _is_of(route, "rollout-route"):
+        yield Release(route["metadata"]["name"], namespace, charts / "rollout-route", "route.yaml", route_values(route))
+
+
+def _is_of(manifest: Manifest, chart: str) -> bool:
+    """Whether an object bears the labels of a chart here."""
+    return str((manifest["metadata"].get("labels") or {}).get("helm.sh/chart", "")).startswith(f"{chart}-")
 
 
 def _gateway(parent: Manifest, namespace: str, ref: Manifest) -> Manifest:
