@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import yaml
+
 from inferencepool_rollout.adoption.objects import Manifest
 
 ABSENT = "(absent)"
@@ -60,7 +62,12 @@ def _fields(manifest: Manifest) -> dict[str, Any]:
 
 
 def _leaves(node: Any, path: str) -> dict[str, Any]:
-    """Every leaf by its path, items of a list by their name; an empty map or list, or null, is none."""
+    """Every leaf by its path, items of a list by their name; an empty map or list, or null, is none.
+
+    Texts of a ConfigMap are taken for the YAML that they hold, so that another layout is no change.
+    """
+    if isinstance(node, str) and path.startswith("data."):
+        node = _parsed(node)
     if isinstance(node, list) and any(isinstance(item, dict) for item in node):
         node = {_name(item, index): item for index, item in enumerate(node)}
     if isinstance(node, dict):
@@ -68,6 +75,15 @@ def _leaves(node: Any, path: str) -> dict[str, Any]:
     return {} if node in (None, []) else {path: node}
 
 
+def _parsed(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
 def _name(item: Any, index: int) -> str:
-    found = [str(item[key]) for key in ("port", "containerPort", "name") if isinstance(item, dict) and key in item]
+    """Name of an item; a route's rule has none of its own before it is adopted."""
+    known = () if "backendRefs" in item else ("port", "containerPort", "name")
+    found = [str(item[key]) for key in known if key in item]
     return f"[{found[0] if found else index}]"

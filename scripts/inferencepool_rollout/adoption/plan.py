@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import yaml
 
 from inferencepool_rollout.adoption.cluster import Cluster
 from inferencepool_rollout.adoption.difference import Change, change
-from inferencepool_rollout.adoption.objects import Manifest, namespace_of
+from inferencepool_rollout.adoption.objects import Manifest, group_of
 from inferencepool_rollout.adoption.yaml_text import as_yaml
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.rollout.helm import Helm
@@ -37,14 +38,13 @@ class Outlook:
     """What a release makes of the cluster.
 
     `to_mark` are the live objects that no Helm release owns yet, `deleted` those of the release's present revision
-    that the new one has no more; `upgrades` says whether there is such a revision.
+    that the new one has no more.
     """
 
     release: Release
     changes: Sequence[Change]
     to_mark: Sequence[Manifest]
     deleted: Sequence[str]
-    upgrades: bool
 
 
 def outlook(release: Release, cluster: Cluster, helm: Helm, folder: Path) -> Outlook:
@@ -54,8 +54,7 @@ def outlook(release: Release, cluster: Cluster, helm: Helm, folder: Path) -> Out
     """
     file = folder / release.file
     file.write_text(as_yaml(release.values))
-    upgrades = bool(helm.history(release.name))
-    rendered = _manifests(helm.run("template", release.name, str(release.chart), "-f", str(file), "--dry-run=server"))
+    rendered = _manifests(_rendered(release, file, helm))
     changes: list[Change] = []
     to_mark: list[Manifest] = []
     for manifest in rendered:
@@ -63,10 +62,18 @@ def outlook(release: Release, cluster: Cluster, helm: Helm, folder: Path) -> Out
         if live is not None and not _owned(live, release):
             to_mark.append(manifest)
         changes.append(change(live, cluster.applied(_marked(manifest, release)) if live else manifest))
-    before = _manifests(helm.run("get", "manifest", release.name)) if upgrades else []
-    kept = {_key(manifest) for manifest in rendered}
-    deleted = [f"{m['kind']} {m['metadata']['name']}" for m in before if _key(m) not in kept]
-    return Outlook(release, changes, to_mark, deleted, upgrades)
+    before = _manifests(helm.run("get", "manifest", release.name)) if helm.history(release.name) else []
+    kept = {_key(manifest, release) for manifest in rendered}
+    deleted = [f"{m['kind']} {m['metadata']['name']}" for m in before if _key(m, release) not in kept]
+    return Outlook(release, changes, to_mark, deleted)
+
+
+def _rendered(release: Release, file: Path, helm: Helm) -> str:
+    """The manifest that helm would install, rendered for what the cluster serves and holds."""
+    words = ("--install", "--dry-run=server", "--take-ownership", "--output", "json")
+    said = helm.run("upgrade", release.name, str(release.chart), "-f", str(file), *words)
+    manifest: str = json.loads(said)["manifest"]
+    return manifest
 
 
 def _manifests(text: str) -> list[Manifest]:
@@ -94,5 +101,6 @@ def _marked(manifest: Manifest, release: Release) -> Manifest:
     return {**manifest, "metadata": {**meta, "annotations": annotations}}
 
 
-def _key(manifest: Manifest) -> tuple[str, str, str]:
-    return manifest["kind"], namespace_of(manifest), manifest["metadata"]["name"]
+def _key(manifest: Manifest, release: Release) -> tuple[str, ...]:
+    meta = manifest["metadata"]
+    return group_of(manifest), manifest["kind"], meta.get("namespace", release.namespace), meta["name"]

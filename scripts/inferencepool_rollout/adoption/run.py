@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from inferencepool_rollout.adoption.cluster import Cluster
-from inferencepool_rollout.adoption.commands import HELM_4_FLAGS, script
+from inferencepool_rollout.adoption.commands import script
 from inferencepool_rollout.adoption.objects import Manifest, Objects
 from inferencepool_rollout.adoption.plan import Outlook, Release, outlook
 from inferencepool_rollout.adoption.pool_values import pool_values
@@ -53,7 +53,9 @@ def run_import(
             f"pods would restart because of {', '.join(restarts)}; --allow-restart writes the files all the same"
         )
     _write(outlooks, folder, Helm(namespace, context), context)
-    console.print(f"Nothing was changed. Read {folder}, then: sh {folder}/adopt.sh", markup=False, highlight=False)
+    console.print(
+        f"Nothing was changed. Read {folder}, then: sh {folder}/adopt.sh", markup=False, highlight=False, soft_wrap=True
+    )
 
 
 def releases(objects: Objects, route: Manifest, namespace: str, charts: Path) -> Iterator[Release]:
@@ -95,5 +97,5 @@ def _write(outlooks: list[Outlook], folder: Path, helm: Helm, context: str) -> N
     for each in outlooks:
         text = HEADER.format(f"{each.release.namespace}/{each.release.name}") + as_yaml(each.release.values)
         (folder / each.release.file).write_text(text)
-    flags = () if helm.run("version", "--short").startswith("v3") else HELM_4_FLAGS
-    (folder / "adopt.sh").write_text(script(outlooks, folder, flags, context))
+    is_helm_3 = helm.run("version", "--short").startswith("v3")
+    (folder / "adopt.sh").write_text(script(outlooks, folder, is_helm_3, context))
