@@ -16,6 +16,7 @@ from inferencepool_rollout.adoption.objects import Objects
 from inferencepool_rollout.adoption.pod_template import without_defaults
 from inferencepool_rollout.adoption.pool_values import pool_values
 from inferencepool_rollout.adoption.route_values import parent_refs, route_values
+from inferencepool_rollout.adoption.run import releases
 from inferencepool_rollout.adoption.stack import find
 from inferencepool_rollout.adoption.yaml_text import as_yaml
 from inferencepool_rollout.failure import Failure
@@ -139,6 +140,17 @@ def test_a_configuration_that_another_pool_reads_too_stays_by_itself() -> None:
     assert any("plugins-config: another-epp" in stays for stays in stack.stays)
     rendered = render("inferencepool", NEW, pool_values(stack, PARENTS))
     assert "plugins-config" not in [m["metadata"]["name"] for m in rendered]
+
+
+def test_what_these_charts_have_made_or_adopted_is_left_alone() -> None:
+    live = [*guide(), documents(GOLDEN / "route-finished.yaml")[0]]
+    route = live[-1]
+    route["spec"]["rules"][0]["backendRefs"][0]["group"] = OLD_API
+    named = [release.name for release in releases(Objects(live), route, "default", Path("charts"))]
+    assert named == [NEW, "llm-route"]
+    only(live, "Deployment", NEW)["metadata"]["labels"] = {"helm.sh/chart": "inferencepool-0.1.0"}
+    route["metadata"]["labels"] = {"helm.sh/chart": "rollout-route-0.1.0"}
+    assert list(releases(Objects(live), route, "default", Path("charts"))) == []
 
 
 def test_a_changed_pod_template_is_a_restart_and_says_the_field() -> None:
