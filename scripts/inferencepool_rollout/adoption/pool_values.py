@@ -19,6 +19,7 @@ from inferencepool_rollout.adoption.stack import (
     pool_selector,
 )
 
+ORDER = ("api", "model", "modelServer", "lora", "pool", "preview", "aliases", "objectives", "epp", "adopt")
 PRESETS = {"llm-d-inference-sim": "simulator", "sglang": "sglang"}
 Values = dict[str, Any]
 
@@ -50,7 +51,8 @@ def pool_values(stack: Stack, parent_refs: list[Manifest]) -> Values:
         values["epp"]["plugins"] = {"preset": "custom", "custom": stack.plugins["data"][config_file(epp)]}
     if "llm-d-router" in _image(epp):
         values["epp"]["generation"] = "router"
-    return {**values, **_names(stack)}
+    values |= _names(stack)
+    return {key: values[key] for key in ORDER if key in values}
 
 
 def _adopt(stack: Stack) -> Values:
