@@ -25,7 +25,7 @@
 {{- define "rollout-route.liveRoute" -}}
 {{- $annotations := default dict .route.metadata.annotations }}
 {{- $owner := printf "%v/%v" (get $annotations "meta.helm.sh/release-namespace") (get $annotations "meta.helm.sh/release-name") }}
-{{- $owned := and (eq $owner (printf "%s/%s" .release.Namespace .release.Name)) (hasKey $annotations "rollout-route/spec") }}
+{{- $owned := and (eq $owner (printf "%s/%s" .release.Namespace .release.Name)) (hasKey $annotations "rollout-route/revision") }}
 {{- $asked := dict }}
 {{- range $key := ternary (list "weights" "values" "spec") list $owned }}
   {{- with get $annotations (printf "rollout-route/%s" $key) }}
