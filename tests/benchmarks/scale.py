@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -29,6 +31,7 @@ from inferencepool_rollout.engine import engine  # noqa: E402
 from inferencepool_rollout.tools import tool  # noqa: E402
 
 NAMESPACE = "scale"
+RUNS = 3
 NO_PODS = {
     "apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "no-pods"}, "spec": {"hard": {"pods": "0"}},
 }  # fmt: skip
@@ -93,11 +96,14 @@ def empty_namespace(cluster: Cluster) -> Iterator[None]:
         cluster.kubectl("delete", "namespace", NAMESPACE, "--wait")
 
 
-def seconds(call: Callable[[], object]) -> float:
-    """Time of one call."""
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
+def seconds(call: Callable[[], object], times: int = 1) -> float:
+    """Median time of a call."""
+    taken = []
+    for _ in range(times):
+        start = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken)
 
 
 def apply(cluster: Cluster, text: str) -> None:
@@ -114,22 +120,20 @@ def measure(cluster: Cluster) -> Result:
         for size in each.sizes:
             releases = each.releases(size)
             text = render(releases)  # the first reads the disk
-            rendering.append(seconds(lambda releases=releases: render(releases)))  # type: ignore[misc]
+            rendering.append(seconds(partial(render, releases), RUNS))
             with empty_namespace(cluster):
-                applying.append(seconds(lambda text=text: apply(cluster, text)))  # type: ignore[misc]
-                again.append(seconds(lambda text=text: apply(cluster, text)))  # type: ignore[misc]
+                applying.append(seconds(partial(apply, cluster, text)))
+                again.append(seconds(partial(apply, cluster, text), RUNS))
             objects = sum(1 for manifest in yaml.safe_load_all(text) if manifest)
-            numbers = (rendering[-1], applying[-1], again[-1])
-            rows.append(
-                (f"{size} {each.what}", str(objects), f"{len(text) / 1024:.0f}", *(f"{n:.2f}" for n in numbers))
-            )
+            told = (each.what, str(size), str(objects), f"{len(text) / 1024:.0f}")
+            rows.append((*told, *(f"{line[-1]:.2f}" for line in (rendering, applying, again))))
         lines = {"helm template": rendering, "apply, new": applying, "apply, there already": again}
         growth[each.what] = {name: Line(each.sizes, line) for name, line in lines.items()}
     about = (
         "`helm template`, one call a release, and `kubectl apply --server-side` of all objects in one call: into an "
-        "empty namespace, and once more over what is there."
+        f"empty namespace, and once more over what is there. Medians of {RUNS}, but for the first apply."
     )
-    columns = ("size", "objects", "KiB", "helm template, s", "apply, new, s", "apply, there already, s")
+    columns = ("what grows", "to", "objects", "KiB", "helm template, s", "apply, new, s", "apply, there already, s")
     return Result("Growth", about, columns, rows, growth)
 
 
