@@ -33,6 +33,11 @@ HANDED_ON: dict[str, Any] = {
     "monitoring": {"podSelector": {}},
     "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}},
     "securityContext": {"runAsNonRoot": True},
+    "servicePorts": {"name": "grpc", "port": 9002},
+    "template": {
+        "metadata": {"labels": {"a": "b"}},
+        "spec": {"containers": [{"name": "a", "image": "b.example/c:v1"}]},
+    },
     "tolerations": {"key": "example.com/accelerator", "operator": "Exists"},
     "topologySpreadConstraints": {"topologyKey": "zone", "maxSkew": 1, "whenUnsatisfiable": "ScheduleAnyway"},
     "volume": {"persistentVolumeClaim": {"claimName": "adapters"}},

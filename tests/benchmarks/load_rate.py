@@ -13,7 +13,6 @@ import asyncio
 import json
 import multiprocessing
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -24,12 +23,10 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 
+from benchmarks.result import Result  # noqa: E402
 from inferencepool_rollout.traffic.load import Plan, send  # noqa: E402
 from inferencepool_rollout.traffic.request import Completion  # noqa: E402
 from unit.traffic.completion_servers import serving, whole  # noqa: E402
@@ -118,37 +115,50 @@ def _rate(words: list[str], pattern: str) -> float:
     return float(found[1])
 
 
+def measure(workers: int, length: float) -> Result:
+    """Measure each generator for `length` seconds; holds this process on its first core meanwhile."""
+    cores = os.sched_getaffinity(0)
+    rows: list[tuple[str, str, str]] = []
+
+    def row(name: str, server: str, generator: Callable[[], float]) -> None:
+        rows.append((name, server, f"{generator():,.0f}"))
+
+    with serving_apart() as apart, held_on(min(cores)):
+        with serving(whole) as server:
+            row("ours", "in process", lambda: ours(server.url, workers, length))
+            row("ours, streams", "in process", lambda: ours(server.url, workers, length, True))
+        row("ours", "apart", lambda: ours(apart, workers, length))
+        for name, other in (("hey", hey), ("wrk", wrk)):
+            if shutil.which(name):
+                row(name, "apart", lambda other=other: other(apart, workers, length))  # type: ignore[misc]
+            else:
+                rows.append((name, "apart", "not on PATH"))
+    return Result(
+        "Load that one core makes",
+        f"Short completions by {workers} workers on one core; the server `apart` has a core to itself.",
+        ("generator", "server", "requests/s"),
+        rows,
+    )
+
+
+@contextmanager
+def held_on(core: int) -> Iterator[None]:
+    """Hold this process on one core."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--workers", type=int, default=16)
     options = parser.parse_args()
-    cores = sorted(os.sched_getaffinity(0))
-    table = Table("generator", "server", "requests/s")
-
-    def measure(name: str, server: str, generator: Callable[[], float]) -> None:
-        table.add_row(name, server, f"{generator():,.0f}")
-
-    with serving_apart() as apart:
-        os.sched_setaffinity(0, {cores[0]})
-        with serving(whole) as server:
-            measure("ours", "in process", lambda: ours(server.url, options.workers, options.seconds))
-            measure("ours, streams", "in process", lambda: ours(server.url, options.workers, options.seconds, True))
-        measure("ours", "apart", lambda: ours(apart, options.workers, options.seconds))
-        for name, other in (("hey", hey), ("wrk", wrk)):
-            if shutil.which(name):
-                measure(name, "apart", lambda other=other: other(apart, options.workers, options.seconds))  # type: ignore[misc]
-            else:
-                table.add_row(name, "apart", "not on PATH")
-
-    console = Console()
-    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    console.print(
-        f"{model[1] if model else platform.machine()}, {len(cores)} cores, load {os.getloadavg()[0]:.1f}, "
-        f"Python {platform.python_version()}, {options.workers} workers"
-    )
-    console.print(table)
+    measure(options.workers, options.seconds).show()
 
 
 if __name__ == "__main__":

@@ -17,12 +17,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "scripts")]
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 
+from benchmarks.result import Result  # noqa: E402
 from inferencepool_rollout.cluster.kind import Cluster  # noqa: E402
 from inferencepool_rollout.engine import engine  # noqa: E402
 from inferencepool_rollout.stage import FOOD_REVIEW  # noqa: E402
@@ -49,7 +47,7 @@ def by_helm(cluster: Cluster, namespace: str, weights: dict[str, int]) -> None:
     cluster.helm("--namespace", namespace, "upgrade", "route", chart, "--reset-then-reuse-values", "--set", settings)
 
 
-def measure(
+def changes_by(
     cluster: Cluster, namespace: str, changes: int, write: Callable[[Cluster, str, dict[str, int]], None]
 ) -> tuple[list[float], int]:
     """Return the seconds of each change and the requests that were lost on the way."""
@@ -68,8 +66,23 @@ def measure(
     return times, lost
 
 
+def measure(cluster: Cluster, namespace: str, changes: int) -> Result:
+    """Measure both ways in one run."""
+    by_helm(cluster, namespace, SIDES[1])
+    rows = []
+    for name, write in (("helm upgrade", by_helm), ("kubectl patch", by_patch)):
+        times, lost = changes_by(cluster, namespace, changes, write)
+        rows.append((name, str(len(times)), f"{statistics.median(times):.2f}", f"{max(times):.2f}", str(lost)))
+    return Result(
+        "From a change of weights to the gateway's answers",
+        "Each change flips the whole weight under 300 requests/s; the time runs from the start of the command.",
+        ("written by", "changes", "median, s", "max, s", "lost"),
+        rows,
+    )
+
+
 def main() -> None:
-    """Measure both ways in one run and print a table."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--name", default="inferencepool-demo", help="name of the kind cluster")
     parser.add_argument("--port", type=int, default=18080, help="port of 127.0.0.1 that reaches the Gateway")
@@ -77,12 +90,7 @@ def main() -> None:
     parser.add_argument("--changes", type=int, default=20)
     chosen = parser.parse_args()
     cluster = Cluster(engine(), chosen.name, chosen.port)
-    table = Table("written by", "changes", "median s", "max s", "lost")
-    by_helm(cluster, chosen.namespace, SIDES[1])
-    for name, write in (("helm upgrade", by_helm), ("kubectl patch", by_patch)):
-        times, lost = measure(cluster, chosen.namespace, chosen.changes, write)
-        table.add_row(name, str(len(times)), f"{statistics.median(times):.2f}", f"{max(times):.2f}", str(lost))
-    Console().print(table)
+    measure(cluster, chosen.namespace, chosen.changes).show()
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@
 {{- include "inferencepool.checkFlags" . }}
 {{- include "inferencepool.checkPlugins" . }}
 {{- include "inferencepool.checkModelServer" . }}
+{{- include "inferencepool.checkAdopt" . }}
 {{- end }}
 
 {{- /* Nothing, or a refusal because modelServer.drain does not let a generation end. */}}

@@ -81,11 +81,12 @@ modelServer.extraEnv; empty for none. */}}
 {{- end }}
 
 {{- /* Labels of the pods of a part (model-server or model-server-worker), from `root`, `component` and `preset`:
-modelServer.podLabels, those of the selector, and whose metrics the EPP finds there, if they aren't vLLM's. */}}
+modelServer.podLabels, those of the selectors, and whose metrics the EPP finds there, if they aren't vLLM's. */}}
 {{- define "inferencepool.modelServerLabels" -}}
-{{- $selector := include "inferencepool.selector" . | fromYaml -}}
+{{- $own := include "inferencepool.ownLabels" . | fromYaml -}}
 {{- $engine := dict "inference.networking.k8s.io/engine-type" .preset.engine -}}
-{{- merge $selector (ternary dict $engine (eq .preset.engine "vllm")) .root.Values.modelServer.podLabels | toYaml -}}
+{{- $adopt := .root.Values.adopt -}}
+{{- merge (dict) $adopt.modelServer.selector $adopt.pool.selector $own (ternary dict $engine (eq .preset.engine "vllm")) .root.Values.modelServer.podLabels | toYaml -}}
 {{- end }}
 
 {{- /* Startup probe of the server, from `root` and `preset`: its health path, or with modelServer.warmUp a first token. */}}
@@ -118,7 +119,7 @@ failureThreshold: {{ .startupSeconds }}
 {{- /* The syncer's configuration in the guide's shape, from lora, model and pool. */}}
 {{- define "inferencepool.adapters" -}}
 vLLMLoRAConfig:
-  name: {{ .Release.Name }}-adapters
+  name: {{ include "inferencepool.adaptersName" . }}
   port: {{ .Values.pool.targetPort }}
   defaultBaseModel: {{ .Values.model.name | quote }}
   ensureExist:

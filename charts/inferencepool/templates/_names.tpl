@@ -1,6 +1,16 @@
-{{- /* Name of the EPP's objects, from the release. */}}
+{{- /* Name of the EPP's objects: adopt.epp.name, or from the release. */}}
 {{- define "inferencepool.eppName" -}}
-{{ .Release.Name }}-epp
+{{ .Values.adopt.epp.name | default (printf "%s-epp" .Release.Name) }}
+{{- end }}
+
+{{- /* Name of the model servers' Deployment: adopt.modelServer.name, or the release's. */}}
+{{- define "inferencepool.serverName" -}}
+{{ .Values.adopt.modelServer.name | default .Release.Name }}
+{{- end }}
+
+{{- /* Name of the adapters' ConfigMap: adopt.adapters, or from the release. */}}
+{{- define "inferencepool.adaptersName" -}}
+{{ .Values.adopt.adapters | default (printf "%s-adapters" .Release.Name) }}
 {{- end }}
 
 {{- /* Labels of every object, from chart and release. */}}
@@ -12,8 +22,16 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{- end }}
 
-{{- /* Labels that select the pods of one part (model-server or epp) of this release, from `root` and `component`. */}}
+{{- /* Labels that select the pods of one part (model-server or epp) of this release, from `root` and `component`: those of
+adopt, or the chart's. */}}
 {{- define "inferencepool.selector" -}}
+{{- $adopt := .root.Values.adopt -}}
+{{- $pool := $adopt.pool.selector | default $adopt.modelServer.selector -}}
+{{- get (dict "epp" $adopt.epp.selector "model-server" $pool) .component | default (include "inferencepool.ownLabels" . | fromYaml) | toYaml -}}
+{{- end }}
+
+{{- /* Labels of the chart's own that tell the pods of one part of this release, from `root` and `component`. */}}
+{{- define "inferencepool.ownLabels" -}}
 app.kubernetes.io/name: inferencepool
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}

@@ -176,7 +176,7 @@ modelServer.topologySpreadConstraints. */}}
 {{- if eq .Values.lora.mode "syncer" }}
 - name: adapters-config
   configMap:
-    name: {{ .Release.Name }}-adapters
+    name: {{ include "inferencepool.adaptersName" . }}
 {{- end }}
 {{- with .Values.modelServer.extraVolumes }}
 {{ toYaml . }}

@@ -1,5 +1,5 @@
 {{- /* What the cluster knows before this revision, as JSON: `read` (could the cluster be asked), `found` (is there a live
-       route), its `spec`, `generation` and status `parents`, whether this release has `owned` it before, and if so
+       route), its `spec`, `generation` and status `parents`, whether this release has `owned` and written it before, and if so
        `asked`: what the revision that wrote it recorded.
        Only `read` and `found` when there is none; neither when rendering offline or without `guards.enabled`. */}}
 {{- define "rollout-route.live" -}}
@@ -25,7 +25,7 @@
 {{- define "rollout-route.liveRoute" -}}
 {{- $annotations := default dict .route.metadata.annotations }}
 {{- $owner := printf "%v/%v" (get $annotations "meta.helm.sh/release-namespace") (get $annotations "meta.helm.sh/release-name") }}
-{{- $owned := eq $owner (printf "%s/%s" .release.Namespace .release.Name) }}
+{{- $owned := and (eq $owner (printf "%s/%s" .release.Namespace .release.Name)) (hasKey $annotations "rollout-route/revision") }}
 {{- $asked := dict }}
 {{- range $key := ternary (list "weights" "values" "spec") list $owned }}
   {{- with get $annotations (printf "rollout-route/%s" $key) }}

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from inferencepool_rollout.adoption.run import run_import
 from inferencepool_rollout.failure import Failure, run_cli
 from inferencepool_rollout.rollout import gitops, strict_json
 from inferencepool_rollout.rollout.decision import Action, fewest_requests
@@ -254,6 +255,19 @@ def finish(
         driver.helm.run(*command)
         driver.log.write("end", outcome="finished", why=f"{plan.old} is deleted")
     CONSOLE.print(f"{plan.old} is deleted; all requests are served by {plan.new}")
+
+
+@app.command("import")
+def import_route(
+    route: Annotated[str, typer.Argument(help="HTTPRoute that leads to the pools")],
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="its namespace")] = "default",
+    context: Context = "",
+    output: Annotated[Path, typer.Option("--output", "-o", help="folder of the files")] = Path("imported"),
+    charts: Annotated[Path, typer.Option(help="folder of the two charts")] = Path("charts"),
+    allow_restart: Annotated[bool, typer.Option("--allow-restart", help="even if pods would restart")] = False,
+) -> None:
+    """Write values and commands by which Helm adopts a route and its pools that others made, no pod restarted."""
+    run_import(route, namespace, context, output, charts, allow_restart, CONSOLE)
 
 
 def _driver(plan: Plan, context: str) -> Driver:

@@ -100,19 +100,43 @@ class Live:
         return next((found for api in POOL_APIS if (found := self._get(*api, "inferencepools", name))), None)
 
     def pods(self, *releases: str) -> list[Pod]:
-        """Return the model servers and pickers of releases of charts/inferencepool."""
-        selector = f"{INSTANCE} in ({','.join(releases)})"
+        """Return the model servers and pickers of pools, found as the pool and its picker's Service select them."""
+        return [
+            pod
+            for release in releases
+            for component, selector in self._selectors(release).items()
+            for pod in self._pods(release, component, selector)
+        ]
+
+    def _selectors(self, release: str) -> dict[str, dict[str, str]]:
+        """Selector of each part of a pool; none if there is no such pool, or its picker's Service selects nothing."""
+        pool = self.pool(release)
+        if pool is None:
+            return {}
+        spec = pool["spec"]
+        picker = spec.get("endpointPickerRef") or spec.get("extensionRef") or {}
+        try:
+            service: Any = self.core.read_namespaced_service(
+                picker.get("name", release), self.namespace, _request_timeout=READ_SECONDS
+            )
+        except (ApiException, HTTPError) as error:
+            raise _unreadable(f"Service {picker.get('name')}", error) from None
+        found = {"model-server": spec["selector"].get("matchLabels", spec["selector"]), "epp": service.spec.selector}
+        return {component: selector for component, selector in found.items() if selector}
+
+    def _pods(self, release: str, component: str, selector: Mapping[str, str]) -> list[Pod]:
+        text = ",".join(f"{key}={value}" for key, value in selector.items())
         try:
             listed: list[Any] = self.core.list_namespaced_pod(
-                self.namespace, label_selector=selector, _request_timeout=READ_SECONDS
+                self.namespace, label_selector=text, _request_timeout=READ_SECONDS
             ).items
         except (ApiException, HTTPError) as error:
             raise _unreadable("pods", error) from None
         return [
             Pod(
                 pod.metadata.name,
-                pod.metadata.labels["app.kubernetes.io/instance"],
-                pod.metadata.labels.get("app.kubernetes.io/component", ""),
+                release,
+                component,
                 pod.metadata.deletion_timestamp is None
                 and any(each.type == "Ready" and each.status == "True" for each in pod.status.conditions or []),
             )

@@ -87,7 +87,9 @@ def _serving(plan: Plan, live: Live) -> Iterator[Check]:
             ready = sum(pod.serving for pod in found)
             # With several EPP replicas only the leader is ready.
             enough = ready == len(found) if component == "model-server" else ready > 0
-            remedy = "" if found and enough else f"kubectl describe pods -l app.kubernetes.io/instance={release}"
+            remedy = (
+                "" if found and enough else f"kubectl describe inferencepool {release}, and the pods that it selects"
+            )
             yield Check(f"{what} of {release}", f"{ready} of {len(found)} ready", remedy)
 
 

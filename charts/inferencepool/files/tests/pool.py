@@ -90,8 +90,7 @@ def check_model_servers() -> list[str]:
 
 def pods(component: str) -> list[dict[str, Any]]:
     """Return the pods of one part of the release that are not going away."""
-    labels = {"name": "inferencepool", "instance": env("POOL"), "component": component}
-    selector = ",".join(f"app.kubernetes.io/{key}={value}" for key, value in labels.items())
+    selector = ",".join(f"{key}={value}" for key, value in json.loads(env("SELECTORS"))[component].items())
     found = api(f"/api/v1/namespaces/{env('NAMESPACE')}/pods?labelSelector={selector}")["items"]
     return [pod for pod in found if not pod["metadata"].get("deletionTimestamp")]
 

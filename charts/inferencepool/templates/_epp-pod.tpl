@@ -1,0 +1,87 @@
+{{- /* Pod template of the EPP, from epp. */}}
+{{- define "inferencepool.eppPod" -}}
+{{- $epp := include "inferencepool.epp" . | fromJson -}}
+metadata:
+  labels:
+    {{- merge (dict) .Values.adopt.epp.selector (include "inferencepool.ownLabels" (dict "root" . "component" "epp") | fromYaml) | toYaml | nindent 4 }}
+    {{- with .Values.epp.podLabels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  annotations:
+    checksum/plugins: {{ include "inferencepool.plugins" . | sha256sum }}
+    {{- with .Values.epp.podAnnotations }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+spec:
+  {{- include "inferencepool.pullSecrets" . | nindent 2 }}
+  {{- with pick .Values.epp "nodeSelector" "tolerations" "affinity" "priorityClassName" | include "inferencepool.withoutEmpty" }}
+  {{- . | nindent 2 }}
+  {{- end }}
+  serviceAccountName: {{ include "inferencepool.eppName" . }}
+  terminationGracePeriodSeconds: {{ .Values.epp.terminationGracePeriodSeconds }}
+  securityContext:
+    runAsNonRoot: true
+    runAsUser: 65532
+    seccompProfile:
+      type: RuntimeDefault
+  containers:
+    - name: epp
+      image: {{ include "inferencepool.eppImage" . }}
+      imagePullPolicy: {{ .Values.epp.image.pullPolicy }}
+      args:
+        {{- include "inferencepool.eppArgs" . | nindent 8 }}
+      env:
+        - name: NAMESPACE
+          valueFrom:
+            fieldRef:
+              fieldPath: metadata.namespace
+        - name: POD_NAME
+          valueFrom:
+            fieldRef:
+              fieldPath: metadata.name
+        {{- with .Values.epp.extraEnv }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+      ports:
+        - name: grpc
+          containerPort: 9002
+        - name: grpc-health
+          containerPort: 9003
+        - name: metrics
+          containerPort: 9090
+      livenessProbe:
+        grpc:
+          port: 9003
+          service: {{ $epp.healthServices.liveness }}
+        initialDelaySeconds: 5
+        periodSeconds: 10
+      readinessProbe:
+        grpc:
+          port: 9003
+          service: {{ $epp.healthServices.readiness }}
+        periodSeconds: 2
+      lifecycle:
+        preStop:
+          sleep:
+            seconds: 5
+      securityContext:
+        allowPrivilegeEscalation: false
+        readOnlyRootFilesystem: true
+        capabilities:
+          drop: [ALL]
+      resources:
+        {{- toYaml .Values.epp.resources | nindent 8 }}
+      volumeMounts:
+        - name: plugins
+          mountPath: /config
+    {{- with .Values.epp.extraContainers }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  volumes:
+    - name: plugins
+      configMap:
+        name: {{ include "inferencepool.pluginsName" . }}
+    {{- with .Values.epp.extraVolumes }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+{{- end }}

@@ -1,0 +1,188 @@
+"""A stack that kubectl made, and one of upstream's chart, go over to these charts under load: no pod restarts, no
+request is lost, and then weight moves as for any release. Helm 4 adopts the one, Helm 3 the other."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from benchmarks.render_time import upstream
+from charts import CHARTS, ROOT, VALUES
+from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_rollout.tools import tool
+from inferencepool_rollout.traffic.answers import Answers
+from inferencepool_rollout.traffic.load import Plan, background, send
+from inferencepool_rollout.traffic.request import Completion
+from inferencepool_rollout.traffic.statistics import multinomial_p
+
+HERE = Path(__file__).parent
+POOL = "vllm-llama3-8b-instruct"
+GATEWAY = "preview.parentRefs[0].name=inference-gateway,preview.parentRefs[0].namespace=default"
+UPSTREAM = {  # what a loaded kind node can give to upstream's EPP, and the image as it lies in the node
+    "inferenceExtension": {"image": {"pullPolicy": "IfNotPresent"}, "resources": {"requests": {"cpu": "10m"}}},
+    "inferencePool": {"modelServers": {"matchLabels": {"app": POOL}}},
+    "provider": {"name": "istio"},
+}  # fmt: skip
+OF_THE_SERVERS = ("Deployment", "ConfigMap", "Role", "RoleBinding", "InferenceModelRewrite", "InferenceObjective")
+FOLLOWED_SECONDS = 2.0
+READY_SECONDS = 180
+REQUESTS = 300
+ALPHA = 0.001 / 2  # two stacks: the chance that a right split fails the whole file is 0.001
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A live stack in a namespace of its own, and what the import is run with."""
+
+    cluster: Cluster
+    namespace: str
+    helm: str
+    folder: Path
+
+    @property
+    def request(self) -> Completion:
+        return Completion("food-review", max_tokens=4, headers={"Host": f"{self.namespace}.example.com"})
+
+    def kubectl(self, *words: str, stdin: str | None = None) -> str:
+        return self.cluster.kubectl("--namespace", self.namespace, *words, stdin=stdin)
+
+    def run_helm(self, *words: str | Path) -> str:
+        return self.cluster.helm(*words, "--namespace", self.namespace, version=self.helm)
+
+    def shell(self, *words: str | Path) -> str:
+        """Run a command as an operator does, with helm and kubectl on PATH; it must succeed."""
+        path = os.pathsep.join([str(tool(self.helm).parent), str(tool("kubectl").parent), os.environ["PATH"]])
+        environment = {**os.environ, "KUBECONFIG": str(self.cluster.kubeconfig), "PATH": path}
+        done = subprocess.run(
+            words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=READY_SECONDS, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def rollout_import(self) -> str:
+        return self.shell("scripts/rollout", "import", "llm-route", "-n", self.namespace, "-o", self.folder)
+
+    def pods(self, *selector: str) -> dict[str, str]:
+        """UID of each pod by its name."""
+        listed = json.loads(self.kubectl("get", "pods", "--output=json", *selector))["items"]
+        return {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in listed}
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """What the adoption of a stack showed; `during` are the answers of a load all through it and the shift after it."""
+
+    stack: Stack
+    said: str
+    before: Mapping[str, str]
+    after: Mapping[str, str]
+    during: Answers
+    split: list[int]
+
+
+def by_kubectl(stack: Stack, folder: Path) -> None:
+    """The guide's pool as a whole."""
+    stack.kubectl("apply", "--filename=-", stdin=manifests(stack, "guide.yaml"))
+
+
+def by_upstream(stack: Stack, folder: Path) -> None:
+    """The guide's model servers, before an EPP and a pool of upstream's chart."""
+    found = [m for m in yaml.safe_load_all(manifests(stack, "guide.yaml")) if m["kind"] in OF_THE_SERVERS]
+    own = [
+        m
+        for m in found
+        if m["metadata"]["name"] not in (f"{POOL}-epp", "plugins-config", "pod-read", "pod-read-binding")
+    ]
+    stack.kubectl("apply", "--filename=-", stdin=yaml.safe_dump_all(own))
+    values = folder / "upstream.yaml"
+    values.write_text(yaml.safe_dump(UPSTREAM))
+    stack.run_helm("install", POOL, upstream(folder)[0], "--values", values)
+
+
+MAKERS = {"kubectl": ("helm4", by_kubectl), "upstream": ("helm3", by_upstream)}
+
+
+def manifests(stack: Stack, file: str) -> str:
+    return (HERE / file).read_text().replace("NAMESPACE", stack.namespace)
+
+
+@pytest.fixture(scope="module")
+def stacks(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Stack]]:
+    """One stack a maker, all pods ready, each beside a release of the new pool."""
+    made: dict[str, Stack] = {}
+    for name, (helm, maker) in MAKERS.items():
+        folder = tmp_path_factory.mktemp(name)
+        stack = Stack(cluster, f"import-{secrets.token_hex(4)}", helm, folder / "imported")
+        cluster.kubectl("create", "namespace", stack.namespace)
+        maker(stack, folder)
+        stack.kubectl("apply", "--filename=-", stdin=manifests(stack, "route.yaml"))
+        stack.run_helm(
+            "install", f"{POOL}-new", CHARTS / "inferencepool", "--values", VALUES / "kind/pool.yaml",
+            "--set", f"modelServer.replicas=1,{GATEWAY}",
+        )  # fmt: skip
+        made[name] = stack
+    for stack in made.values():
+        for deployment in (POOL, f"{POOL}-epp", f"{POOL}-new", f"{POOL}-new-epp"):
+            stack.kubectl("rollout", "status", f"deployment/{deployment}", f"--timeout={READY_SECONDS}s")
+    yield made
+    for stack in made.values():
+        cluster.kubectl("delete", "namespace", stack.namespace, "--wait=false")
+
+
+@pytest.fixture(scope="module", params=MAKERS)
+def adopted(stacks: dict[str, Stack], request: pytest.FixtureRequest) -> Adopted:
+    stack = stacks[request.param]
+    url, plan = stack.cluster.gateway_url, Plan(rate=60, seconds=300, workers=32)
+    before = stack.pods()
+    with background(url, stack.request, plan) as load:
+        time.sleep(1)
+        said = stack.rollout_import()
+        stack.shell("sh", stack.folder / "adopt.sh")
+        time.sleep(FOLLOWED_SECONDS)
+        after = stack.pods()
+        stack.run_helm(
+            "upgrade", "llm-route", CHARTS / "rollout-route", "--reset-then-reuse-values", "--set", "weights.new=10"
+        )
+        time.sleep(FOLLOWED_SECONDS)
+        answers = send(url, stack.request, Plan(count=REQUESTS, workers=16))
+    new = sum(count for pod, count in answers.by_pod().items() if pod.startswith(f"{POOL}-new-"))
+    return Adopted(stack, said, before, after, load.answers(), [len(answers) - new, new])
+
+
+def test_the_import_says_that_no_pod_restarts(adopted: Adopted) -> None:
+    assert adopted.said.count("adopted, no pod restarts") == 2
+    assert "PODS RESTART" not in adopted.said
+
+
+def test_every_pod_is_the_same_after_the_adoption(adopted: Adopted) -> None:
+    assert len(adopted.before) >= 4
+    assert adopted.after == adopted.before
+
+
+def test_no_request_is_lost_through_the_adoption_and_the_shift_after_it(adopted: Adopted) -> None:
+    assert adopted.during.lost == 0, adopted.during.causes()
+    assert len(adopted.during) > 300
+
+
+def test_weight_then_moves_as_of_any_release(adopted: Adopted) -> None:
+    assert multinomial_p(adopted.split, [90, 10]) > ALPHA, adopted.split
+
+
+def test_helm_owns_what_was_adopted(adopted: Adopted) -> None:
+    listed = json.loads(adopted.stack.run_helm("list", "--output=json"))
+    assert {each["name"]: each["status"] for each in listed} == dict.fromkeys(
+        ("llm-route", POOL, f"{POOL}-new"), "deployed"
+    )
+    held = yaml.safe_load_all(adopted.stack.run_helm("get", "manifest", POOL))
+    names = {(m["kind"], m["metadata"]["name"]) for m in held if m}
+    assert names >= {("Deployment", POOL), ("Deployment", f"{POOL}-epp"), ("Service", f"{POOL}-epp"),
+                     ("ConfigMap", f"{POOL}-adapters"), ("InferencePool", POOL)}  # fmt: skip
