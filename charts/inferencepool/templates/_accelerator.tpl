@@ -1,5 +1,9 @@
 {{- /* The chosen preset of accelerator.preset over its family's defaults, as JSON; {} without a preset. */}}
 {{- define "inferencepool.accelerator" -}}
+{{- include "inferencepool.once" (dict "root" . "of" "inferencepool.acceleratorPreset") -}}
+{{- end }}
+
+{{- define "inferencepool.acceleratorPreset" -}}
 {{- $name := .Values.accelerator.preset -}}
 {{- if not $name -}}
 {}

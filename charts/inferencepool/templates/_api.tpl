@@ -15,6 +15,10 @@ v1
 
 {{- /* The API's generation as JSON: poolVersion, modelVersion, objectiveVersion, rewriteVersion, epp. */}}
 {{- define "inferencepool.api" -}}
+{{- include "inferencepool.once" (dict "root" . "of" "inferencepool.apiPreset") -}}
+{{- end }}
+
+{{- define "inferencepool.apiPreset" -}}
 {{- .Files.Get (printf "files/api/%s.yaml" (include "inferencepool.apiGeneration" .)) | fromYaml | toJson -}}
 {{- end }}
 

@@ -5,6 +5,10 @@
 
 {{- /* The EPP's generation as JSON: image, args, healthServices, rules, apis, presets and what it can. */}}
 {{- define "inferencepool.epp" -}}
+{{- include "inferencepool.once" (dict "root" . "of" "inferencepool.eppPreset") -}}
+{{- end }}
+
+{{- define "inferencepool.eppPreset" -}}
 {{- tpl (.Files.Get (printf "files/epp/%s.yaml" (include "inferencepool.eppGeneration" .))) . | fromYaml | toJson -}}
 {{- end }}
 

@@ -1,6 +1,10 @@
 {{- /* The chosen preset of modelServer.preset as JSON, completed from modelServer, lora, model and pool: image, command,
 args, env, paths, engine, metrics and the rest of files/model-servers/README.md. */}}
 {{- define "inferencepool.modelServer" -}}
+{{- include "inferencepool.once" (dict "root" . "of" "inferencepool.modelServerPreset") -}}
+{{- end }}
+
+{{- define "inferencepool.modelServerPreset" -}}
 {{- $preset := .Files.Get (printf "files/model-servers/%s.yaml" .Values.modelServer.preset) | fromYaml -}}
 {{- if eq .Values.modelServer.preset "custom" -}}
 {{- $preset = mergeOverwrite $preset (merge (dict "engine" (.Values.modelServer.custom.engine | default "custom")) .Values.modelServer.custom) -}}
