@@ -50,7 +50,7 @@ def render(
         tuple(str(path) for path in files),
         tuple(arguments),
     )
-    return [manifest for manifest in yaml.safe_load_all(text) if manifest]
+    return [manifest for manifest in yaml.load_all(text, yaml.CSafeLoader) if manifest]  # a tenth of safe_load's time
 
 
 def only(manifests: Sequence[Manifest], kind: str, name: str | None = None) -> Manifest:
