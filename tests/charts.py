@@ -53,6 +53,13 @@ def render(
     return [manifest for manifest in yaml.load_all(text, yaml.CSafeLoader) if manifest]  # a tenth of safe_load's time
 
 
+def notes(chart: str, release: str, values: Mapping[str, Any]) -> str:
+    """What helm tells the user after it has installed `charts/<chart>`."""
+    command = [str(tool("helm4")), "install", release, str(CHARTS / chart), "--dry-run=client", "--values=-"]
+    done = subprocess.run(command, input=json.dumps(values), capture_output=True, text=True, check=True)
+    return done.stdout.rpartition("\nNOTES:\n")[2]
+
+
 def only(manifests: Sequence[Manifest], kind: str, name: str | None = None) -> Manifest:
     """Return the one manifest of that kind (and name); a test with none or several fails here."""
     found = [m for m in manifests if m["kind"] == kind and name in (None, m["metadata"]["name"])]

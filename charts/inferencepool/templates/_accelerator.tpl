@@ -3,6 +3,7 @@
 {{- include "inferencepool.once" (dict "root" . "of" "inferencepool.acceleratorPreset") -}}
 {{- end }}
 
+{{- /* inferencepool.accelerator from its family's file. */}}
 {{- define "inferencepool.acceleratorPreset" -}}
 {{- $name := .Values.accelerator.preset -}}
 {{- if not $name -}}

@@ -18,6 +18,7 @@ v1
 {{- include "inferencepool.once" (dict "root" . "of" "inferencepool.apiPreset") -}}
 {{- end }}
 
+{{- /* inferencepool.api from its file. */}}
 {{- define "inferencepool.apiPreset" -}}
 {{- .Files.Get (printf "files/api/%s.yaml" (include "inferencepool.apiGeneration" .)) | fromYaml | toJson -}}
 {{- end }}

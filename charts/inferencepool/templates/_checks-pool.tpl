@@ -10,6 +10,9 @@
 {{- if and $sees .Values.aliases $api.rewriteVersion (not (.Capabilities.APIVersions.Has (printf "%s/InferenceModelRewrite" $api.rewriteVersion))) -}}
 {{- fail (printf "aliases need the InferenceModelRewrite of %s, which this cluster does not serve; install the CRDs of Inference Extension 1.2 or later, or empty aliases" $api.rewriteVersion) -}}
 {{- end -}}
+{{- if and .Values.aliases $api.rewriteVersion (not (include "inferencepool.rewriteTargets" .)) -}}
+{{- fail (printf "aliases are given, but epp.image.tag is %s and the EPP rewrites them from 1.2.0 on; take a newer image or empty aliases" (include "inferencepool.eppVersion" .)) -}}
+{{- end -}}
 {{- end }}
 
 {{- /* Nothing, or a refusal because of aliases: one name twice, targets not all weighted, a criticality where none is. */}}
@@ -86,13 +89,13 @@
 {{- define "inferencepool.checkPreset" -}}
 {{- $epp := include "inferencepool.epp" . | fromJson -}}
 {{- $preset := .Values.epp.plugins.preset -}}
-{{- $tag := .Values.epp.image.tag | default $epp.image.tag -}}
+{{- $version := include "inferencepool.eppVersion" . -}}
 {{- if not (hasKey $epp.presets $preset) -}}
 {{- fail (printf "epp.plugins.preset is %s, which the EPP %s can't decode; set one of %s, or custom" $preset (include "inferencepool.eppGeneration" .) (keys $epp.presets | sortAlpha | join ", ")) -}}
 {{- end -}}
 {{- $since := get $epp.presets $preset -}}
-{{- if and (regexMatch "^v?[0-9]+[.][0-9]+[.][0-9]+$" $tag) (not (semverCompare (printf ">=%s" $since) $tag)) -}}
-{{- fail (printf "epp.plugins.preset is %s, which the EPP decodes from %s on, but epp.image.tag is %s; take a newer image or another preset" $preset $since $tag) -}}
+{{- if not (semverCompare (printf ">=%s" $since) $version) -}}
+{{- fail (printf "epp.plugins.preset is %s, which the EPP decodes from %s on, but epp.image.tag is %s; take a newer image or another preset" $preset $since $version) -}}
 {{- end -}}
 {{- $names := list -}}
 {{- range .Values.epp.extraEnv }}{{ $names = append $names .name }}{{ end -}}

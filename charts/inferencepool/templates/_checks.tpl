@@ -23,10 +23,16 @@
 {{- end -}}
 {{- end }}
 
-{{- /* Nothing, or a refusal because of lora: adapters without a mode, twice the same id, another base model. */}}
+{{- /* Nothing, or a refusal because of lora: adapters without a mode or too many, twice the same id, another base model. */}}
 {{- define "inferencepool.checkAdapters" -}}
 {{- if and .Values.lora.adapters (eq .Values.lora.mode "none") -}}
 {{- fail "lora.adapters are given, but lora.mode is none and nothing would load them; set lora.mode=syncer or empty lora.adapters" -}}
+{{- end -}}
+{{- if gt (int .Values.lora.maxLoras) (int .Values.lora.maxCpuLoras) -}}
+{{- fail (printf "lora.maxLoras is %d, but lora.maxCpuLoras is %d and a batch can't have more adapters than are in memory; raise the latter" (int .Values.lora.maxLoras) (int .Values.lora.maxCpuLoras)) -}}
+{{- end -}}
+{{- if gt (len .Values.lora.adapters) (int .Values.lora.maxCpuLoras) -}}
+{{- fail (printf "lora.adapters are %d, but lora.maxCpuLoras is %d and the server would keep no more; set lora.maxCpuLoras=%d or leave adapters out" (len .Values.lora.adapters) (int .Values.lora.maxCpuLoras) (len .Values.lora.adapters)) -}}
 {{- end -}}
 {{- $seen := dict -}}
 {{- range concat .Values.lora.adapters .Values.lora.absent -}}

@@ -8,8 +8,24 @@
 {{- include "inferencepool.once" (dict "root" . "of" "inferencepool.eppPreset") -}}
 {{- end }}
 
+{{- /* inferencepool.epp from its file. */}}
 {{- define "inferencepool.eppPreset" -}}
 {{- tpl (.Files.Get (printf "files/epp/%s.yaml" (include "inferencepool.eppGeneration" .))) . | fromYaml | toJson -}}
+{{- end }}
+
+{{- /* Version of the EPP: epp.image.tag where it is one, else that of the generation's image. */}}
+{{- define "inferencepool.eppVersion" -}}
+{{- $tag := .Values.epp.image.tag -}}
+{{- regexMatch "^v?[0-9]+[.][0-9]+[.][0-9]+$" $tag | ternary $tag (include "inferencepool.epp" . | fromJson).image.tag -}}
+{{- end }}
+
+{{- /* What the EPP's version calls the targets of a rewrite; empty where it reads none. */}}
+{{- define "inferencepool.rewriteTargets" -}}
+{{- $name := "" -}}
+{{- range $since, $called := (include "inferencepool.epp" . | fromJson).rewriteTargets -}}
+{{- $name = semverCompare (printf ">=%s" $since) (include "inferencepool.eppVersion" $) | ternary $called $name -}}
+{{- end -}}
+{{- $name -}}
 {{- end }}
 
 {{- /* Image of the EPP: epp.image over the generation's. */}}

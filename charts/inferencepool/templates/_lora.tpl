@@ -8,6 +8,15 @@
 {{- end }}
 {{- end }}
 
+{{- /* The names of aliases, with commas, that only the EPP makes a model of: no model server has them itself. */}}
+{{- define "inferencepool.rewrittenOnly" -}}
+{{- $served := list .Values.model.name -}}
+{{- range .Values.lora.adapters }}{{ $served = append $served .id }}{{ end -}}
+{{- $names := list -}}
+{{- range .Values.aliases }}{{ if not (has .model $served) }}{{ $names = append $names .model }}{{ end }}{{ end -}}
+{{- join ", " $names -}}
+{{- end }}
+
 {{- /* Names that every pod of the pool has to serve, as a JSON list: lora.adapters and, unless a request loads them, the targets of aliases. */}}
 {{- define "inferencepool.expectedModels" -}}
 {{- $names := list -}}

@@ -4,6 +4,7 @@ args, env, paths, engine, metrics and the rest of files/model-servers/README.md.
 {{- include "inferencepool.once" (dict "root" . "of" "inferencepool.modelServerPreset") -}}
 {{- end }}
 
+{{- /* inferencepool.modelServer from its file. */}}
 {{- define "inferencepool.modelServerPreset" -}}
 {{- $preset := .Files.Get (printf "files/model-servers/%s.yaml" .Values.modelServer.preset) | fromYaml -}}
 {{- if eq .Values.modelServer.preset "custom" -}}

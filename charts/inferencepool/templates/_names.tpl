@@ -37,6 +37,17 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
+{{- /* A LabelSelector of all pods that compute for this release's model: servers, and the workers of a leaderWorkerSet. */}}
+{{- define "inferencepool.nodesSelector" -}}
+matchLabels:
+  app.kubernetes.io/name: inferencepool
+  app.kubernetes.io/instance: {{ .Release.Name }}
+matchExpressions:
+  - key: app.kubernetes.io/component
+    operator: In
+    values: [model-server, model-server-worker]
+{{- end }}
+
 {{- /* An image reference, from `image` (registry, repository, tag, digest) and `root` (global.imageRegistry). */}}
 {{- define "inferencepool.image" -}}
 {{- $registry := .root.Values.global.imageRegistry | default .image.registry -}}

@@ -1,4 +1,4 @@
-{{- /* What the named template `of` says of `root`, made once a rendering: helm reads a file of a preset anew each time. */}}
+{{- /* What the named template `of` says of `root`, made once a rendering: helm reads a preset's file anew each time. */}}
 {{- define "inferencepool.once" -}}
 {{- $made := get .root "made" | default dict -}}
 {{- if not (hasKey $made .of) -}}

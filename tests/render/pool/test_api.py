@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from charts import Manifest, RenderError, only, render
+from charts import Manifest, RenderError, notes, only, render
 
 POOL = "inference.networking.k8s.io/v1/InferencePool"
 OBJECTIVE = "inference.networking.x-k8s.io/v1alpha2/InferenceObjective"
@@ -80,6 +80,30 @@ def test_aliases_are_the_rules_of_one_rewrite(chosen: str, version: str) -> None
     ]
 
 
+@pytest.mark.parametrize(
+    ("generation", "tag", "field"),
+    [
+        ("v1", "", "targets"),
+        ("v1", "main", "targets"),
+        ("v1", "v1.3.0", "targets"),
+        ("v1", "v1.2.1", "split"),
+        ("router", "v0.10.0", "targets"),
+    ],
+)
+def test_a_rewrite_calls_its_targets_as_its_epp_reads_them(generation: str, tag: str, field: str) -> None:
+    epp = {"image": {"tag": tag}}
+    rewrite = only(rendered(api={"generation": generation}, epp=epp, aliases=[ALIAS]), "InferenceModelRewrite")
+    assert rewrite["spec"]["rules"][0].keys() == {"matches", field}
+
+
+def test_an_alias_that_dies_with_the_epp_is_told() -> None:
+    adapters = [{"id": name, "source": "/adapters/a"} for name in ("a", "own-name")]
+    aliases = [{"model": name, "targets": [{"model": "a"}]} for name in ("food-review", "own-name")]
+    told = notes("inferencepool", "pool-new", {"aliases": aliases, "lora": {"adapters": adapters}})
+    assert "requests for food-review fail with 404" in told
+    assert "fail with 404" not in notes("inferencepool", "pool-new", {"aliases": [], "lora": {"adapters": adapters}})
+
+
 def test_in_x_k8s_each_alias_is_an_inference_model() -> None:
     aliases = [ALIAS | {"criticality": "Critical"}, {"model": "Any/Name:1", "targets": [{"model": "c"}]}]
     manifests = rendered(api={"generation": "x-k8s"}, aliases=aliases)
@@ -106,6 +130,11 @@ def test_aliases_whose_names_look_alike_are_different_inference_models() -> None
     ("served", "values", "said"),
     [
         ((POOL, OBJECTIVE), {"aliases": [ALIAS]}, "aliases need the InferenceModelRewrite .* Inference Extension 1.2"),
+        (
+            (),
+            {"aliases": [ALIAS], "epp": {"image": {"tag": "v1.1.0"}}},
+            "aliases are given, but epp.image.tag is v1.1.0",
+        ),
         ((), {"aliases": [ALIAS, ALIAS]}, "the alias food-review is named twice in aliases"),
         ((), {"aliases": [ALIAS | {"criticality": "Critical"}]}, "only api.generation=x-k8s has; .* set objectives"),
         ((), {"aliases": [{"model": "x", "targets": [{"model": "a"}, {"model": "b"}]}]}, "give each one a weight"),

@@ -73,6 +73,21 @@ def test_the_adapters_volume_is_the_one_that_is_given() -> None:
 
 
 @pytest.mark.parametrize(
+    ("lora", "said"),
+    [
+        (
+            {"adapters": [ADAPTER, ADAPTER | {"id": "food-review-2"}], "maxCpuLoras": 1, "maxLoras": 1},
+            "lora.adapters are 2, but lora.maxCpuLoras is 1 .*; set lora.maxCpuLoras=2",
+        ),
+        ({"maxLoras": 3, "maxCpuLoras": 2}, "lora.maxLoras is 3, but lora.maxCpuLoras is 2 .* raise the latter"),
+    ],
+)
+def test_more_adapters_than_a_server_keeps_are_refused(lora: dict[str, Any], said: str) -> None:
+    with pytest.raises(RenderError, match=said):
+        pod("vllm", **lora)
+
+
+@pytest.mark.parametrize(
     ("preset", "lora", "said"),
     [
         ("simulator", {"mode": "resolver", "volume": CLAIM}, "the model server simulator can't do that; set one of"),

@@ -45,6 +45,18 @@ def test_only_leaders_are_in_the_pool() -> None:
     assert not selector <= template["workerTemplate"]["metadata"]["labels"].items()
 
 
+def test_all_nodes_of_a_group_stand_behind_the_network_policy_and_talk_to_each_other() -> None:
+    manifests = render("inferencepool", "pool-old", {**TWO_NODES, "networkPolicy": {"enabled": True}})
+    policy = only(manifests, "NetworkPolicy", "pool-old")["spec"]
+    nodes = policy["podSelector"]
+    (component,) = nodes["matchExpressions"]
+    parts = [leader_worker_set()[f"{role}Template"]["metadata"]["labels"] for role in ("leader", "worker")]
+    assert {labels[component["key"]] for labels in parts} == set(component["values"])
+    assert all(nodes["matchLabels"].items() <= labels.items() for labels in parts)
+    assert {"from": [{"podSelector": nodes}]} in policy["ingress"]
+    assert {"to": [{"podSelector": nodes}]} in policy["egress"]
+
+
 def test_only_leaders_have_adapters_loaded() -> None:
     template = leader_worker_set()
     assert [c["name"] for c in template["leaderTemplate"]["spec"]["initContainers"]] == ["lora-syncer"]
