@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ import pytest
 import yaml
 
 from charts import CHARTS, VALUES, render
-from inferencepool_rollout.tools import tool
+from values_schema import Schema, objects, reached, resolved
 
 CHART = CHARTS / "inferencepool"
 KITCHEN_SINKS = sorted(Path(__file__).parent.glob("kitchen-sink*.yaml"))
@@ -27,22 +25,7 @@ SCENARIOS = [
     *KITCHEN_SINKS,
 ]
 
-Schema = dict[str, Any]
 MISSING = object()
-
-
-def objects(node: Any, path: str = "#") -> Iterator[tuple[str, Schema]]:
-    """Every schema of an object with properties, by its path."""
-    if isinstance(node, dict) and isinstance(node.get("properties"), dict):
-        yield path, node
-    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
-    for key, child in children:
-        yield from objects(child, f"{path}/{key}")
-
-
-def resolved(node: Schema, schema: Schema) -> Schema:
-    found: Schema = schema["definitions"][node["$ref"].rsplit("/", 1)[-1]] if "$ref" in node else node
-    return found
 
 
 def leaves(values: Any, node: Schema, schema: Schema, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -59,17 +42,6 @@ def at(values: Any, path: str) -> Any:
     for key in path.split("."):
         values = values.get(key, MISSING) if isinstance(values, dict) else MISSING
     return values
-
-
-def reached(value: Any, node: Schema, schema: Schema, path: str = "#") -> Iterator[str]:
-    """Paths of the schema's properties that a value sets."""
-    path, node = node.get("$ref", path), resolved(node, schema)
-    for key, child in node.get("properties", {}).items():
-        if isinstance(value, dict) and key in value:
-            yield f"{path}/properties/{key}"
-            yield from reached(value[key], child, schema, f"{path}/properties/{key}")
-    for item in value if isinstance(value, list) and "items" in node else ():
-        yield from reached(item, node["items"], schema, f"{path}/items")
 
 
 def test_the_schema_is_a_schema(schema: Schema) -> None:
@@ -124,10 +96,3 @@ def test_both_helms_render_the_same(scenario: Path) -> None:
 def test_every_value_is_documented_where_it_is_declared(schema: Schema, defaults: dict[str, Any]) -> None:
     lines = (CHART / "values.yaml").read_text().splitlines()
     assert sum(line.strip().startswith("# -- ") for line in lines) == len(list(leaves(defaults, schema, schema)))
-
-
-def test_the_readme_is_the_one_that_helm_docs_makes(tmp_path: Path) -> None:
-    copied = tmp_path / "inferencepool"
-    shutil.copytree(CHART, copied)
-    subprocess.run([str(tool("helm-docs")), "--chart-search-root", str(copied)], check=True, capture_output=True)
-    assert (copied / "README.md").read_text() == (CHART / "README.md").read_text()

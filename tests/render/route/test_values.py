@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +11,11 @@ import yaml
 
 from charts import CHARTS, VALUES, only, render
 from inferencepool_rollout.programs import module_folder
-from inferencepool_rollout.tools import tool
+from values_schema import Schema, objects, reached
 
 CHART = CHARTS / "rollout-route"
 KITCHEN_SINK = Path(__file__).with_name("kitchen-sink.yaml")
 SCENARIOS = [*sorted(CHART.glob("ci/*-values.yaml")), *sorted(VALUES.glob("route*.yaml")), KITCHEN_SINK]
-
-Schema = dict[str, Any]
-
-
-def objects(node: Any, path: str = "") -> list[tuple[str, Schema]]:
-    """Every schema of an object with properties, by its path."""
-    found = [(path, node)] if isinstance(node, dict) and "properties" in node else []
-    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
-    return found + [item for key, child in children for item in objects(child, f"{path}/{key}")]
 
 
 def test_the_schema_is_a_schema(schema: Schema) -> None:
@@ -45,22 +34,9 @@ def test_no_object_of_the_schema_takes_unknown_keys(schema: Schema) -> None:
 
 
 def test_the_kitchen_sink_sets_every_key_of_the_schema(schema: Schema) -> None:
-    reached: set[str] = set()
-
-    def walk(value: Any, node: Schema, path: str) -> None:
-        if "$ref" in node:
-            path = node["$ref"]
-            node = schema["$defs"][path.rsplit("/", 1)[-1]]
-        for key, child in node.get("properties", {}).items():
-            if isinstance(value, dict) and key in value:
-                reached.add(f"{path}/properties/{key}")
-                walk(value[key], child, f"{path}/properties/{key}")
-        for item in value if isinstance(value, list) and "items" in node else ():
-            walk(item, node["items"], f"{path}/items")
-
-    walk(yaml.safe_load(KITCHEN_SINK.read_text()), schema, "#")
-    asked = {f"#{path}/properties/{key}" for path, node in objects(schema) for key in node["properties"]}
-    assert asked - reached == {"#/properties/global"}
+    set_keys = set(reached(yaml.safe_load(KITCHEN_SINK.read_text()), schema, schema))
+    asked = {f"{path}/properties/{key}" for path, node in objects(schema) for key in node["properties"]}
+    assert asked - set_keys == {"#/properties/global"}
 
 
 def test_the_kitchen_sink_sets_no_value_to_its_default(defaults: dict[str, Any]) -> None:
@@ -117,10 +93,3 @@ def test_every_value_is_documented(defaults: dict[str, Any]) -> None:
     text = (CHART / "values.yaml").read_text()
     leaves = len(defaults) - 3 + sum(len(defaults[key]) for key in ("weights", "guards", "referenceGrants"))
     assert text.count("# -- ") == leaves
-
-
-def test_the_readme_is_the_one_that_helm_docs_makes(tmp_path: Path) -> None:
-    copied = tmp_path / "rollout-route"
-    shutil.copytree(CHART, copied)
-    subprocess.run([str(tool("helm-docs")), "--chart-search-root", str(copied)], check=True, capture_output=True)
-    assert (copied / "README.md").read_text() == (CHART / "README.md").read_text()
