@@ -22,7 +22,7 @@ SETTINGS = settings(max_examples=DRAWS, deadline=None, database=None, suppress_h
 
 
 def is_served(manifest: Manifest) -> bool:
-    """Whether the tests' cluster has the kind; a Pod's account would have to be there, and helm test runs it for real."""
+    """Whether the tests' cluster has the kind. A Pod's account would have to be there; helm test runs it for real."""
     group, kind = manifest["apiVersion"].split("/")[0], manifest["kind"]
     return group not in WITHOUT_CRDS and f"{manifest['apiVersion']} {kind}" not in OLD_KINDS and kind != "Pod"
 
