@@ -99,9 +99,10 @@ def test_a_rewrite_calls_its_targets_as_its_epp_reads_them(generation: str, tag:
 def test_an_alias_that_dies_with_the_epp_is_told() -> None:
     adapters = [{"id": name, "source": "/adapters/a"} for name in ("a", "own-name")]
     aliases = [{"model": name, "targets": [{"model": "a"}]} for name in ("food-review", "own-name")]
-    told = notes("inferencepool", "pool-new", {"aliases": aliases, "lora": {"adapters": adapters}})
-    assert "requests for food-review fail with 404" in told
-    assert "fail with 404" not in notes("inferencepool", "pool-new", {"aliases": [], "lora": {"adapters": adapters}})
+    values = {"aliases": aliases, "lora": {"adapters": adapters}}
+    assert "requests for food-review fail with 404" in notes("inferencepool", "pool-new", values)
+    for told in ({**values, "aliases": aliases[1:]}, {**values, "pool": {"failureMode": "FailClose"}}):
+        assert "404" not in notes("inferencepool", "pool-new", told)
 
 
 def test_in_x_k8s_each_alias_is_an_inference_model() -> None:
