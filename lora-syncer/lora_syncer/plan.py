@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from lora_syncer.config import Adapter, Config
 from lora_syncer.model_server import Models
 
+TRIAL = ".lora-syncer-trial"
+"""Ends the name under which a source is tried before it replaces another; what is left of a trial is unloaded."""
+
 
 @dataclass(frozen=True)
 class Unload:
@@ -31,7 +34,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps in their order, and for each adapter that is left as it is although the file names it, the reason."""
+    """Steps in their order, and for each adapter that is left as it is and not as the file names it, the reason."""
 
     steps: tuple[Unload | Load, ...]
     refused: Mapping[str, str]
@@ -52,17 +55,17 @@ def plan(
     unloads = [
         Unload(id_)
         for id_ in models.adapters
-        if id_ in config.ensure_not_exist or (id_ in loaded and id_ not in wanted)
+        if id_ in config.ensure_not_exist or (id_ not in wanted and (id_ in loaded or id_.endswith(TRIAL)))
     ]
     room = float("inf") if max_adapters is None else max_adapters - len(models.adapters)
     room_later = room + len(unloads)
     loads, refused = [], {}
     for adapter in config.ensure_exist:
         served = models.adapters.get(adapter.id)
-        if served == adapter.source:
-            continue
         if reason := _refusal(adapter, models, loaded):
             refused[adapter.id] = reason
+        elif served == adapter.source:
+            continue
         elif served is not None:
             loads.append(Load(adapter, replaced=served))
         elif room_later < 1:
@@ -83,9 +86,10 @@ def _refusal(adapter: Adapter, models: Models, loaded: Mapping[str, str]) -> str
         return f"is for the base model {adapter.base_model}, the model server serves {' or '.join(sorted(models.base))}"
     if adapter.id in models.base:
         return "has the name of the base model; give it another id"
-    if adapter.id in models.adapters and adapter.id not in loaded:
+    served = models.adapters.get(adapter.id, adapter.source)
+    if served != adapter.source and adapter.id not in loaded:
         return (
-            f"is served from {models.adapters[adapter.id]} and was loaded by another, not from {adapter.source}; "
+            f"is served from {served} and was loaded by another, not from {adapter.source}; "
             "give it another id, or first name it in ensureNotExist"
         )
     return None

@@ -11,7 +11,7 @@ class Status:
     """The state after a round.
 
     `adapters` holds every id that the configuration names; `missing` says for those of ensureExist that are not
-    served, and for those of ensureNotExist that are, why.
+    served as they are named, and for those of ensureNotExist that are served, why.
     """
 
     ready: bool = False

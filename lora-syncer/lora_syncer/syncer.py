@@ -13,7 +13,7 @@ from lora_syncer.config import Adapter, Config
 from lora_syncer.config_file import ConfigFile
 from lora_syncer.metrics import Metrics
 from lora_syncer.model_server import Models, ModelServer, ServerDown, ServerError, Timeouts
-from lora_syncer.plan import Load, Plan, Unload, plan
+from lora_syncer.plan import TRIAL, Load, Plan, Unload, plan
 from lora_syncer.run import Run
 from lora_syncer.status import Status
 
@@ -74,7 +74,6 @@ class Syncer:
         assert new is not None
         self._failures.clear()
         self._backoffs.clear()
-        self._hopeless.clear()
         if old is None or (old.host, old.port) != (new.host, new.port):
             self._server = ModelServer(new.host, new.port, self.timeouts, self.api_key)
             self._start_anew(Run())
@@ -84,7 +83,6 @@ class Syncer:
         self._contact = Backoff(1, 5, self.jitter)
         self._failures: dict[str, str] = {}
         self._backoffs: dict[str, Backoff] = {}
-        self._hopeless: set[Load] = set()
 
     def _look(self) -> bool:
         """Ask what is served, once the model server is healthy; return whether it answered."""
@@ -138,7 +136,7 @@ class Syncer:
 
     def _due(self, step: Step) -> bool:
         backoff = self._backoffs.get(step.id)
-        return step not in self._hopeless and (backoff is None or backoff.due(self.clock()))
+        return backoff is None or backoff.due(self.clock())
 
     def _take(self, step: Step) -> bool:
         """Take a step; return whether the model server said that it is done."""
@@ -158,19 +156,21 @@ class Syncer:
         return True
 
     def _replace(self, step: Load, source: str) -> None:
-        """Load an adapter in the place of another source, which is loaded again if the new one can't be.
+        """Load an adapter in the place of another source, which stays until the new one was loaded under a trial name.
 
-        vLLM's own `load_inplace` is not used: versions that have it read the adapter from disk again with every
-        request (vllm-project/vllm#33791), older ones refuse it.
+        For that moment the server has one adapter more; vLLM drops the one least recently used from its memory and
+        reads it again when it is asked for. vLLM's own `load_inplace` is not used: versions that have it read the
+        adapter from disk again with every request (vllm-project/vllm#33791), older ones refuse it.
         """
+        trial = Adapter(step.id + TRIAL, step.adapter.source, step.adapter.base_model)
+        self._load(trial)
+        self._unload(trial.id)
         self._unload(step.id)
         try:
             self._load(step.adapter)
         except ServerDown:
             raise
-        except ServerError as error:
-            if error.status is not None and error.status < 500:
-                self._hopeless.add(step)
+        except ServerError:
             self._load(Adapter(step.id, source))
             raise
 
@@ -197,10 +197,7 @@ class Syncer:
         pause = backoff.failed(self.clock())
         self._failures[step.id] = cause
         what = "unload" if isinstance(step, Unload) else "load"
-        if step in self._hopeless:
-            log.error("%s failed, the old one stays until the configuration changes: %s", what, cause, extra=_of(step))
-        else:
-            log.error("%s failed, next try in %.0f s: %s", what, pause, cause, extra=_of(step))
+        log.error("%s failed, next try in %.0f s: %s", what, pause, cause, extra=_of(step))
 
     def _publish(self) -> None:
         """Put together what the endpoints tell, and log what is refused now and was not before."""
@@ -210,7 +207,10 @@ class Syncer:
         if config is not None:
             served = models.adapters if models else {}
             refused = self._plan().refused if models else {}
-            wanted = {adapter.id: served.get(adapter.id) == adapter.source for adapter in config.ensure_exist}
+            wanted = {
+                adapter.id: served.get(adapter.id) == adapter.source and adapter.id not in refused
+                for adapter in config.ensure_exist
+            }
             absent = {id_: id_ in served for id_ in sorted(config.ensure_not_exist)}
             wrong = [*(id_ for id_, here in wanted.items() if not here), *(id_ for id_, here in absent.items() if here)]
             self.status = Status(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lora_syncer.config import Adapter, Config
 from lora_syncer.model_server import Models
-from lora_syncer.plan import Load, Plan, Unload, plan
+from lora_syncer.plan import TRIAL, Load, Plan, Unload, plan
 
 BASE = frozenset({"llama", "/models/llama"})
 ONE, TWO, THREE = (Adapter(id_, f"/adapters/{id_}", "llama") for id_ in ("one", "two", "three"))
@@ -42,6 +42,12 @@ def test_what_ensure_not_exist_names_and_is_not_served_needs_no_step() -> None:
     assert plan(config(absent={"one"}), served(), {}) == Plan((), {})
 
 
+def test_what_a_trial_left_behind_is_unloaded_whoever_loaded_it() -> None:
+    assert plan(config(ONE), served(ONE, Adapter(f"one{TRIAL}", "/adapters/one-v2")), {}).steps == (
+        Unload(f"one{TRIAL}"),
+    )
+
+
 def test_another_source_of_an_adapter_of_the_syncers_replaces_it() -> None:
     new = Adapter("one", "/adapters/one-v2", "llama")
     assert plan(config(new), served(ONE), loaded(ONE)).steps == (Load(new, replaced="/adapters/one"),)
@@ -58,6 +64,11 @@ def test_an_adapter_for_another_base_model_is_refused_naming_both() -> None:
     result = plan(config(Adapter("one", "/adapters/one", "mistral"), TWO), served(), {})
     assert result.steps == (Load(TWO),)
     assert result.refused == {"one": "is for the base model mistral, the model server serves /models/llama or llama"}
+
+
+def test_an_adapter_that_is_served_and_whose_base_model_is_changed_to_another_is_left_and_told() -> None:
+    result = plan(config(Adapter("one", ONE.source, "mistral")), served(ONE), loaded(ONE))
+    assert result == Plan((), {"one": "is for the base model mistral, the model server serves /models/llama or llama"})
 
 
 def test_the_base_model_is_known_by_its_served_name_and_by_its_path() -> None:

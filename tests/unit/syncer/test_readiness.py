@@ -69,6 +69,17 @@ def test_an_adapter_that_can_not_be_added_leaves_the_pod_in_its_pool(
     assert "two" in ready.status.missing
 
 
+def test_an_adapter_whose_base_model_is_changed_to_another_is_refused_and_leaves_the_pod_in_its_pool(
+    vllm: VllmServer, volume: Volume, ready: Syncer, clock: Clock
+) -> None:
+    volume.configure(vllm.port, {"one": "a/one"}, defaultBaseModel="mistral")
+    rounds(ready, clock)
+    assert ready.status.adapters == {"one": False}
+    assert "is for the base model mistral" in ready.status.missing["one"]
+    assert vllm.sources == {"one": "a/one"}
+    assert ready.status.ready
+
+
 def test_a_configuration_that_is_refused_leaves_the_pod_in_its_pool(
     volume: Volume, ready: Syncer, clock: Clock
 ) -> None:

@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from lora_syncer.plan import TRIAL
 from lora_syncer.syncer import Syncer
 from unit.syncer.conftest import Clock, make_syncer
 from unit.syncer.vllm_server import BASE, BY_HAND, BY_SYNCER, Asked, Fault, Served, VllmServer, vllm_server
@@ -23,6 +24,14 @@ def rounds(syncer: Syncer, clock: Clock, count: int = 4, pause: float = 61) -> N
 
 def asked(vllm: VllmServer) -> list[tuple[str, str]]:
     return [(request.what, request.name) for request in vllm.asked if request.by == BY_SYNCER]
+
+
+@pytest.fixture
+def serving_v1(vllm: VllmServer, volume: Volume, syncer: Syncer, clock: Clock) -> Syncer:
+    """A syncer that has loaded the adapter `one` from `a/one-v1`."""
+    volume.configure(vllm.port, {"one": "a/one-v1"})
+    rounds(syncer, clock)
+    return syncer
 
 
 def test_what_is_configured_is_loaded_and_then_left_alone(
@@ -237,47 +246,63 @@ def test_a_new_configuration_is_tried_at_once(vllm: VllmServer, volume: Volume, 
     assert vllm.sources == {"one": "a/one"}
 
 
-def test_another_source_replaces_the_old_one(vllm: VllmServer, volume: Volume, syncer: Syncer, clock: Clock) -> None:
-    volume.configure(vllm.port, {"one": "a/one-v1"})
-    rounds(syncer, clock)
+def test_another_source_replaces_the_old_one(vllm: VllmServer, volume: Volume, serving_v1: Syncer) -> None:
     volume.configure(vllm.port, {"one": "a/one-v2"})
-    syncer.round()
+    serving_v1.round()
     assert vllm.sources == {"one": "a/one-v2"}
 
 
-@pytest.mark.parametrize("source", ["missing/one-v2", "rank64/one-v2"])
-def test_the_old_source_is_loaded_again_where_the_new_one_can_not_be(
-    vllm: VllmServer, volume: Volume, syncer: Syncer, source: str, clock: Clock
+def test_a_replacement_is_first_tried_under_a_name_of_its_own(
+    vllm: VllmServer, volume: Volume, serving_v1: Syncer, clock: Clock
 ) -> None:
-    volume.configure(vllm.port, {"one": "a/one-v1"})
-    rounds(syncer, clock)
+    volume.configure(vllm.port, {"one": "a/one-v2"})
+    rounds(serving_v1, clock)
+    trial = f"one{TRIAL}"
+    assert asked(vllm)[1:] == [("load", trial), ("unload", trial), ("unload", "one"), ("load", "one")]
+
+
+@pytest.mark.parametrize(
+    ("source", "cause"), [("missing/one-v2", "No adapter found"), ("rank64/one-v2", "LoRA rank 64")]
+)
+def test_an_adapter_whose_new_source_can_not_be_loaded_is_never_taken_out(
+    vllm: VllmServer, volume: Volume, serving_v1: Syncer, clock: Clock, source: str, cause: str
+) -> None:
     volume.configure(vllm.port, {"one": source})
-    for _ in range(10):
-        rounds(syncer, clock, 1)
-        assert vllm.sources == {"one": "a/one-v1"}
-    assert "LoRA rank 64" in syncer.status.missing["one"] or "No adapter found" in syncer.status.missing["one"]
+    rounds(serving_v1, clock, 10)
+    assert cause in serving_v1.status.missing["one"]
+    assert vllm.sources == {"one": "a/one-v1"}
+    assert ("unload", "one") not in asked(vllm)
+    volume.configure(vllm.port, {"one": "a/one-v3"})
+    serving_v1.round()
+    assert vllm.sources == {"one": "a/one-v3"}
 
 
-def test_a_replacement_that_is_refused_for_good_is_not_tried_again(
-    vllm: VllmServer, volume: Volume, syncer: Syncer, clock: Clock
+def test_the_old_source_is_loaded_again_where_the_new_one_fails_after_its_trial(
+    vllm: VllmServer, volume: Volume, serving_v1: Syncer, clock: Clock
 ) -> None:
-    volume.configure(vllm.port, {"one": "a/one-v1"})
-    rounds(syncer, clock)
-    volume.configure(vllm.port, {"one": "missing/one-v2"})
-    rounds(syncer, clock, 10)
-    assert [what for what, _ in asked(vllm)].count("unload") == 1
+    def fail_the_next_load(asked: Asked) -> None:
+        if (asked.what, asked.name) == ("unload", "one"):
+            vllm.faults[LOAD] = [Fault.ERROR]
+            vllm.on_asked = lambda asked: None
+
+    vllm.on_asked = fail_the_next_load
+    volume.configure(vllm.port, {"one": "a/one-v2"})
+    serving_v1.round()
+    assert vllm.sources == {"one": "a/one-v1"}
+    assert "answered /v1/load_lora_adapter with 500" in serving_v1.status.missing["one"]
+    rounds(serving_v1, clock, 2)
+    assert vllm.sources == {"one": "a/one-v2"}
 
 
-def test_a_replacement_that_was_refused_is_tried_again_when_the_configuration_changes(
-    vllm: VllmServer, volume: Volume, syncer: Syncer, clock: Clock
+def test_what_is_left_of_a_trial_is_unloaded_by_the_next_syncer_too(
+    vllm: VllmServer, volume: Volume, serving_v1: Syncer, clock: Clock
 ) -> None:
-    volume.configure(vllm.port, {"one": "a/one-v1"})
-    rounds(syncer, clock)
-    volume.configure(vllm.port, {"one": "missing/one-v2"})
-    rounds(syncer, clock)
-    volume.configure(vllm.port, {"one": "missing/one-v2", "two": "a/two"})
-    rounds(syncer, clock)
-    assert [name for what, name in asked(vllm) if what == "unload"] == ["one", "one"]
+    vllm.faults[UNLOAD] = [Fault.ERROR]
+    volume.configure(vllm.port, {"one": "a/one-v2"})
+    serving_v1.round()
+    assert set(vllm.sources) == {"one", f"one{TRIAL}"}
+    rounds(make_syncer(volume, clock), clock)
+    assert vllm.sources == {"one": "a/one-v1"}
 
 
 def test_another_port_is_another_server(vllm: VllmServer, volume: Volume, syncer: Syncer, clock: Clock) -> None:
