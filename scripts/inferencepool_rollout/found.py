@@ -16,6 +16,10 @@ from inferencepool_rollout.process import run
 from inferencepool_rollout.progress import step
 from inferencepool_rollout.versions import Tool
 
+# The Python and the platforms of wheels that the Debian roots take, whatever runs here; the newest glibc first.
+PYTHON = "3.11"
+PLATFORMS = [*(f"manylinux_2_{minor}_x86_64" for minor in range(36, 4, -1)), "manylinux2014_x86_64"]
+
 
 def accepted_on_path(wanted: Tool) -> Path | None:
     """Return the tool's command on PATH if it prints a version in the accepted range, else None."""
@@ -51,15 +55,19 @@ def wheel(requirement: str) -> Path:
 
 
 def vendored(lock: Path) -> Path:
-    """Return the folder of the cache that holds the packages of a hashed requirements file, installed once."""
-    target = cache.folder("vendored") / cache.fingerprint(lock)
-    return _installed(lock.parent.name, target, "--require-hashes", "--only-binary=:all:", "--requirement", lock)
+    """Return the folder of the cache that holds the packages of a lock file, for the Debian roots, installed once."""
+    target = cache.folder("vendored") / cache.fingerprint(lock, PYTHON, *PLATFORMS)
+    platforms = (f"--platform={platform}" for platform in PLATFORMS)
+    return _installed(
+        lock.parent.name, target, "--require-hashes", "--only-binary=:all:", "--no-deps", "--requirement", lock,
+        f"--python-version={PYTHON}", *platforms,
+    )  # fmt: skip
 
 
 def _installed(what: str, target: Path, *arguments: str | Path) -> Path:
     with cache.made(target) as scratch:
         if scratch:
-            with step(f"fetching the packages of {what} from PyPI", "under a minute"):
+            with step(f"fetching the packages of {what} from PyPI", "seconds to minutes"):
                 pip: list[str | Path] = [
                     sys.executable,
                     "-m",

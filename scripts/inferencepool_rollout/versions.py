@@ -45,7 +45,8 @@ class Image:
     """A container image: its published name, and what the fall-back puts into the context of its Dockerfile.
 
     `programs` are names of programs, `files` are `module:path` of Go modules' files, `wheels` maps a pinned
-    wheel to the path inside it; `base` is the name of a root file system, or empty. An image that is not
+    wheel to the path inside it; `requirements` is a lock file beside the Dockerfile, whose packages go into deps/;
+    `base` is the name of a root file system, or empty. An image that is not
     `published` is this project's own: it is always built, and its Dockerfile names a published base.
     """
 

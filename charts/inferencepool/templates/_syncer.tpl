@@ -17,8 +17,7 @@
     httpGet:
       path: /readyz
       port: syncer
-    periodSeconds: 1
-    failureThreshold: 1
+    {{- toYaml .Values.modelServer.readinessProbe | nindent 4 }}
   {{- end }}
   livenessProbe:
     httpGet:

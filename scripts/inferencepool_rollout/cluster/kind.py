@@ -67,7 +67,7 @@ class Cluster:
         names = [name for name in names if state.get("loaded", {}).get(name) != loaded[name]]
         if not names:
             return
-        with step(f"loading {', '.join(images)} into the node", "10 s"):
+        with step(f"loading {', '.join(images)} into the node", "seconds to minutes"):
             self._kind("load", "docker-image", "--name", self.name, *names)
         _write_state(self.name, {**state, "loaded": {**state.get("loaded", {}), **loaded}})
 

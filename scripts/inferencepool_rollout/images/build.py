@@ -54,7 +54,7 @@ def image(
     programs = compiled(wanted.programs)
     with (
         tempfile.TemporaryDirectory(dir=cache.folder("contexts")) as folder,
-        step(f"building {wanted.name}", "seconds"),
+        step(f"building {wanted.name}", "seconds to minutes"),
     ):
         context = Path(folder) / "context"
         shutil.copytree(wanted.folder, context, ignore=shutil.ignore_patterns("__pycache__"))

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from inferencepool_rollout import debian
 from inferencepool_rollout.engine import Engine
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.found import wheel
+from inferencepool_rollout.found import vendored, wheel
 from inferencepool_rollout.images import build, node
 from inferencepool_rollout.programs import compiled
 from inferencepool_rollout.progress import say, step
@@ -64,6 +64,7 @@ def _prepare(keys: Sequence[str]) -> None:
         roots = sorted({image.base for image in images if image.base})
         made = [beside.submit(debian.root_archive, table.roots[root]) for root in roots]
         made += [beside.submit(wheel, requirement) for image in images for requirement in image.wheels]
+        made += [beside.submit(vendored, image.folder / image.requirements) for image in images if image.requirements]
         compiled(program for image in images for program in image.programs)
         for future in made:
             future.result()

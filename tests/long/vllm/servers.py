@@ -1,0 +1,194 @@
+"""Pools of real vLLM in one namespace, with the tiny model and its adapters in claims on the node's disk."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+import tiny_llama
+from charts import CHARTS, VALUES
+from inferencepool_rollout.cluster.kind import Cluster
+
+MODEL = "tiny-llama"
+ADAPTER, SOURCE = "food-review-1", "/adapters/food-review-1"
+LOADS = "lora_syncer_operation_duration_seconds_count"
+START_SECONDS = 600
+FOLLOWED_SECONDS = 180
+TOKENS = 16
+COSTS = [f"cost-{i}" for i in range(9)]
+# The adapters on the disk and their ranks; the chart's largest is 8.
+RANKS = {ADAPTER: 8, "food-review-2": 8, "travel": 8, "rank-64": 64, **dict.fromkeys(COSTS, 8)}
+
+
+@dataclass(frozen=True)
+class Said:
+    """An answer: its HTTP status, its text (the body of a refusal), the seconds it took."""
+
+    status: int
+    text: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Servers:
+    """The pools of one namespace, and how the tests reach them."""
+
+    cluster: Cluster
+    namespace: str
+
+    @property
+    def host(self) -> str:
+        """Host name of the rollout's route."""
+        return f"{self.namespace}.example.com"
+
+    def kubectl(self, *arguments: str, stdin: str | None = None, timeout: float = 300) -> str:
+        return self.cluster.kubectl("--namespace", self.namespace, *arguments, stdin=stdin, timeout=timeout)
+
+    def fill_claims(self, folder: Path) -> None:
+        """Make the claims `models` and `adapters`, and the model and all adapters in them."""
+        tiny_llama.write_model(folder / "models" / MODEL)
+        for seed, (name, rank) in enumerate(RANKS.items(), start=1):
+            tiny_llama.write_adapter(folder / "adapters" / name, f"/models/{MODEL}", seed, rank)
+        self._node("mkdir", "--parents", self._disk)
+        for name in ("models", "adapters"):
+            self.cluster.engine.docker("cp", folder / name, f"{self.cluster.name}-control-plane:{self._disk}")
+            self.kubectl("apply", "--filename=-", stdin=yaml.safe_dump_all(self._claim(name)))
+
+    def remove_claims(self) -> None:
+        """Remove what the namespace's end leaves behind."""
+        volumes = [f"{self.namespace}-{name}" for name in ("models", "adapters")]
+        self.kubectl("delete", "persistentvolume", *volumes, "--wait=false")
+        self._node("rm", "--recursive", "--force", self._disk)
+
+    def install(self, release: str, values: Mapping[str, Any] | None = None) -> None:
+        """Install a pool without waiting for it; `values` go over those that people copy."""
+        gateway = {"preview": {"parentRefs": [{"name": "inference-gateway", "namespace": "default"}]}}
+        sets = [f"--set-json={key}={json.dumps(value)}" for key, value in {**gateway, **(values or {})}.items()]
+        self.cluster.helm(
+            "install", release, CHARTS / "inferencepool", "--namespace", self.namespace,
+            "--values", VALUES / "kind/vllm.yaml", *sets,
+        )  # fmt: skip
+
+    def wait_until_ready(self, *releases: str) -> None:
+        deployments = [f"deployment/{name}{suffix}" for name in releases for suffix in ("", "-epp")]
+        self.kubectl(
+            "wait", "--for=condition=Available", f"--timeout={START_SECONDS}s", *deployments, timeout=START_SECONDS + 30
+        )
+
+    def pod(self, release: str) -> str:
+        """Name of the one model server of a pool."""
+        selector = f"app.kubernetes.io/instance={release},app.kubernetes.io/component=model-server"
+        (name,) = self.kubectl("get", "pods", f"--selector={selector}", "--output=name").split()
+        return name.removeprefix("pod/")
+
+    def restarts(self, release: str) -> int:
+        """How often a container of a pool's model server was started again."""
+        pod = json.loads(self.kubectl("get", "pod", self.pod(release), "--output=json"))
+        statuses = [*pod["status"]["containerStatuses"], *pod["status"].get("initContainerStatuses", [])]
+        return sum(status["restartCount"] for status in statuses)
+
+    def adapters(self, release: str) -> set[str]:
+        """The adapters that a pool's model server lists."""
+        models = json.loads(self._get(f"{self.pod(release)}:8000", "v1/models"))["data"]
+        return {model["id"] for model in models if model["parent"] is not None}
+
+    def failed_loads(self, release: str) -> int:
+        """How many loads a pool's syncer was refused."""
+        page = self._get(f"{self.pod(release)}:8080", "metrics")
+        samples = (sample for family in text_string_to_metric_families(page) for sample in family.samples)
+        wanted = {"operation": "load", "result": "error"}
+        return int(sum(sample.value for sample in samples if sample.name == LOADS and sample.labels == wanted))
+
+    def configure(self, release: str, adapters: Mapping[str, str]) -> None:
+        """Edit a pool's ConfigMap so that it names these adapters, id to source.
+
+        The kubelet carries it into the pod at once because the pod is changed too; else that may take a minute.
+        """
+        name = f"configmap/{release}-adapters"
+        (key, text), *_ = json.loads(self.kubectl("get", name, "--output=json"))["data"].items()
+        config = yaml.safe_load(text)
+        models = [{"id": id_, "source": source} for id_, source in adapters.items()]
+        config["vLLMLoRAConfig"]["ensureExist"]["models"] = models
+        patch = {"data": {key: yaml.safe_dump(config)}}
+        self.kubectl("patch", name, "--type=merge", f"--patch={json.dumps(patch)}")
+        self.kubectl("annotate", "pod", self.pod(release), f"changed={time.time()}", "--overwrite")
+
+    def wait_for_adapters(self, release: str, *adapters: str) -> None:
+        wait_until(lambda: self.adapters(release) == set(adapters), f"{release} lists {', '.join(adapters)}")
+
+    def ask(self, release: str, model: str) -> Said:
+        """Ask one pool, through the gateway and the pool's preview."""
+        body = {"model": model, "prompt": "San Francisco", "max_tokens": TOKENS, "temperature": 0}
+        headers = {"Content-Type": "application/json", "x-inferencepool": f"{self.namespace}/{release}"}
+        url = f"{self.cluster.gateway_url}/v1/completions"
+        start = time.perf_counter()
+        try:
+            with urllib.request.urlopen(
+                urllib.request.Request(url, json.dumps(body).encode(), headers), timeout=60
+            ) as answer:
+                text = json.loads(answer.read())["choices"][0]["text"]
+                return Said(answer.status, text, time.perf_counter() - start)
+        except urllib.error.HTTPError as error:
+            return Said(error.code, error.read().decode(errors="replace"), time.perf_counter() - start)
+
+    def text(self, release: str, model: str) -> str:
+        """What a pool's model or adapter answers; it must."""
+        said = self.ask(release, model)
+        assert said.status == 200, said
+        return said.text
+
+    @property
+    def _disk(self) -> str:
+        return f"/var/local/{self.namespace}"
+
+    def _node(self, *command: str) -> None:
+        self.cluster.engine.docker("exec", f"{self.cluster.name}-control-plane", *command)
+
+    def _get(self, target: str, path: str) -> str:
+        return self.kubectl("get", "--raw", f"/api/v1/namespaces/{self.namespace}/pods/{target}/proxy/{path}")
+
+    def _claim(self, name: str) -> list[dict[str, Any]]:
+        """A claim of that name, and the volume on the node's disk for it."""
+        size, volume = {"storage": "1Gi"}, f"{self.namespace}-{name}"
+        return [
+            {
+                "apiVersion": "v1",
+                "kind": "PersistentVolume",
+                "metadata": {"name": volume},
+                "spec": {
+                    "accessModes": ["ReadWriteOnce"],
+                    "capacity": size,
+                    "storageClassName": "",
+                    "hostPath": {"path": f"{self._disk}/{name}", "type": "Directory"},
+                    "claimRef": {"namespace": self.namespace, "name": name},
+                },
+            },
+            {
+                "apiVersion": "v1",
+                "kind": "PersistentVolumeClaim",
+                "metadata": {"name": name},
+                "spec": {
+                    "accessModes": ["ReadWriteOnce"],
+                    "resources": {"requests": size},
+                    "storageClassName": "",
+                    "volumeName": volume,
+                },
+            },
+        ]
+
+
+def wait_until(holds: Callable[[], bool], what: str, seconds: float = FOLLOWED_SECONDS) -> None:
+    """Return as soon as something holds; fail after so many seconds."""
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, f"not within {seconds:.0f} s: {what}"
+        time.sleep(0.5)
