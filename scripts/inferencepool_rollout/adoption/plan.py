@@ -66,7 +66,8 @@ def outlook(release: Release, cluster: Cluster, helm: Helm, folder: Path) -> Out
         changes.append(change(live, cluster.applied(_marked(manifest, release)) if live else manifest))
     before = _manifests(helm.run("get", "manifest", release.name)) if helm.history(release.name) else []
     kept = {_key(manifest, release) for manifest in rendered}
-    gone = [manifest for manifest in before if _key(manifest, release) not in kept]
+    missing = [manifest for manifest in before if _key(manifest, release) not in kept]
+    gone = [live for manifest in missing if (live := cluster.get(_placed(manifest, release)))]
     deleted = [manifest for manifest in gone if manifest["kind"] in RIGHTS]
     return Outlook(release, changes, to_mark, deleted, [manifest for manifest in gone if manifest not in deleted])
 
@@ -102,6 +103,11 @@ def _marked(manifest: Manifest, release: Release) -> Manifest:
     meta = manifest["metadata"]
     annotations = {**(meta.get("annotations") or {}), RELEASE: release.name, NAMESPACE: release.namespace}
     return {**manifest, "metadata": {**meta, "annotations": annotations}}
+
+
+def _placed(manifest: Manifest, release: Release) -> Manifest:
+    """The object in the release's namespace, which a chart may leave out."""
+    return {**manifest, "metadata": {"namespace": release.namespace, **manifest["metadata"]}}
 
 
 def _key(manifest: Manifest, release: Release) -> tuple[str, ...]:
