@@ -11,8 +11,10 @@ import yaml
 
 from benchmarks.render_time import upstream
 from charts import ROOT, Manifest, only, render
+from inferencepool_rollout.adoption.commands import commands
 from inferencepool_rollout.adoption.difference import Change, change
 from inferencepool_rollout.adoption.objects import Objects
+from inferencepool_rollout.adoption.plan import Outlook, Release
 from inferencepool_rollout.adoption.pod_template import without_defaults
 from inferencepool_rollout.adoption.pool_values import pool_values
 from inferencepool_rollout.adoption.route_values import parent_refs, route_values
@@ -151,6 +153,18 @@ def test_what_these_charts_have_made_or_adopted_is_left_alone() -> None:
     only(live, "Deployment", NEW)["metadata"]["labels"] = {"helm.sh/chart": "inferencepool-0.1.0"}
     route["metadata"]["labels"] = {"helm.sh/chart": "rollout-route-0.1.0"}
     assert list(releases(Objects(live), route, "default", Path("charts"))) == []
+
+
+def test_what_a_release_had_and_the_chart_has_not_is_marked_to_be_kept_before_the_upgrade() -> None:
+    policy = {
+        "apiVersion": "networking.gke.io/v1",
+        "kind": "HealthCheckPolicy",
+        "metadata": {"name": "a", "namespace": "b"},
+    }
+    release = Release("a", "b", Path("charts/inferencepool"), "pool-a.yaml", {})
+    keep, upgrade = commands(Outlook(release, [], [], to_keep=[policy]), Path("imported"), is_helm_3=False, context="")
+    assert keep.endswith("--namespace b healthcheckpolicy.networking.gke.io/a helm.sh/resource-policy=keep")
+    assert upgrade.startswith("helm upgrade --install a charts/inferencepool -f imported/pool-a.yaml")
 
 
 def test_a_changed_pod_template_is_a_restart_and_says_the_field() -> None:

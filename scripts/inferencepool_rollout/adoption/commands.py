@@ -9,6 +9,7 @@ from pathlib import Path
 from inferencepool_rollout.adoption.objects import Manifest, group_of
 from inferencepool_rollout.adoption.plan import MANAGED_BY, NAMESPACE, RELEASE, Outlook
 
+KEEP = "helm.sh/resource-policy=keep"
 HELM_4_FLAGS = ("--server-side=true", "--force-conflicts")
 
 
@@ -39,6 +40,9 @@ def commands(outlook: Outlook, folder: Path, is_helm_3: bool, context: str) -> I
         within = ["--namespace", namespace] if namespace else []
         yield shlex.join([*kubectl, "annotate", "--overwrite", *within, *names, *owner])
         yield shlex.join([*kubectl, "label", "--overwrite", *within, *names, f"{MANAGED_BY}=Helm"])
+    for namespace, names in _by_namespace(outlook.to_keep).items():
+        within = ["--namespace", namespace] if namespace else []
+        yield shlex.join([*kubectl, "annotate", "--overwrite", *within, *names, KEEP])
     words = ["upgrade", "--install", release.name, str(release.chart), "-f", str(folder / release.file)]
     place = ["--namespace", release.namespace]
     yield shlex.join([*helm, *words, *place, *(() if is_helm_3 else HELM_4_FLAGS)])

@@ -19,6 +19,7 @@ from inferencepool_rollout.rollout.helm import Helm
 
 RELEASE, NAMESPACE = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"
 MANAGED_BY = "app.kubernetes.io/managed-by"
+RIGHTS = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,15 @@ class Release:
 class Outlook:
     """What a release makes of the cluster.
 
-    `to_mark` are the live objects that no Helm release owns yet, `deleted` those of the release's present revision
-    that the new one has no more.
+    `to_mark` are the live objects that no Helm release owns yet. Of what the release's present revision has and the new
+    one has not, `deleted` are the rights, which this chart's take the place of, and `to_keep` all else.
     """
 
     release: Release
     changes: Sequence[Change]
     to_mark: Sequence[Manifest]
-    deleted: Sequence[str]
+    deleted: Sequence[Manifest] = ()
+    to_keep: Sequence[Manifest] = ()
 
 
 def outlook(release: Release, cluster: Cluster, helm: Helm, folder: Path) -> Outlook:
@@ -64,8 +66,10 @@ def outlook(release: Release, cluster: Cluster, helm: Helm, folder: Path) -> Out
         changes.append(change(live, cluster.applied(_marked(manifest, release)) if live else manifest))
     before = _manifests(helm.run("get", "manifest", release.name)) if helm.history(release.name) else []
     kept = {_key(manifest, release) for manifest in rendered}
-    deleted = [f"{m['kind']} {m['metadata']['name']}" for m in before if _key(m, release) not in kept]
-    return Outlook(release, changes, to_mark, deleted)
+    missing = [manifest for manifest in before if _key(manifest, release) not in kept]
+    gone = [live for manifest in missing if (live := cluster.get(_placed(manifest, release)))]
+    deleted = [manifest for manifest in gone if manifest["kind"] in RIGHTS]
+    return Outlook(release, changes, to_mark, deleted, [manifest for manifest in gone if manifest not in deleted])
 
 
 def _rendered(release: Release, file: Path, helm: Helm) -> str:
@@ -99,6 +103,11 @@ def _marked(manifest: Manifest, release: Release) -> Manifest:
     meta = manifest["metadata"]
     annotations = {**(meta.get("annotations") or {}), RELEASE: release.name, NAMESPACE: release.namespace}
     return {**manifest, "metadata": {**meta, "annotations": annotations}}
+
+
+def _placed(manifest: Manifest, release: Release) -> Manifest:
+    """The object in the release's namespace, which a chart may leave out."""
+    return {**manifest, "metadata": {"namespace": release.namespace, **manifest["metadata"]}}
 
 
 def _key(manifest: Manifest, release: Release) -> tuple[str, ...]:

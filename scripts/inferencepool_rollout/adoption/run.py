@@ -87,7 +87,8 @@ def show(each: Outlook, console: Console) -> None:
     release = each.release
     text = [f"release {release.name} of {release.chart.name}, namespace {release.namespace}"]
     text += [f"  {line}" for change in each.changes for line in change.lines()]
-    text += [f"  {what}: deleted, the chart has none" for what in each.deleted]
+    text += [f"  {m['kind']} {m['metadata']['name']}: deleted, the chart's own take its place" for m in each.deleted]
+    text += [f"  {m['kind']} {m['metadata']['name']}: kept, though the chart has none" for m in each.to_keep]
     text += [f"  {stays}; it stays as it is, of no release" for stays in release.stays]
     console.print("\n".join(text), markup=False, highlight=False, soft_wrap=True)
 

@@ -87,6 +87,8 @@ class Adopted:
     after: Mapping[str, str]
     during: Answers
     split: list[int]
+    marks: Mapping[str, float]
+    """Unix time in s at which each part of it began."""
 
 
 def by_kubectl(stack: Stack, folder: Path) -> None:
@@ -105,7 +107,9 @@ def by_upstream(stack: Stack, folder: Path) -> None:
     stack.kubectl("apply", "--filename=-", stdin=yaml.safe_dump_all(own))
     values = folder / "upstream.yaml"
     values.write_text(yaml.safe_dump(UPSTREAM))
-    stack.run_helm("install", POOL, upstream(folder)[0], "--values", values)
+    chart = Path(upstream(folder)[0])
+    (chart / "templates/beside.yaml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: beside\n")
+    stack.run_helm("install", POOL, chart, "--values", values)
 
 
 MAKERS = {"kubectl": ("helm4", by_kubectl), "upstream": ("helm3", by_upstream)}
@@ -142,20 +146,31 @@ def stacks(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def adopted(stacks: dict[str, Stack], request: pytest.FixtureRequest) -> Adopted:
     stack = stacks[request.param]
     url, plan = stack.cluster.gateway_url, Plan(rate=60, seconds=300, workers=32)
-    before = stack.pods()
+    until_served(stack)
+    before, marks = stack.pods(), {"load": time.time()}
     with background(url, stack.request, plan) as load:
         time.sleep(1)
+        marks["import"] = time.time()
         said = stack.rollout_import()
+        marks["adoption"] = time.time()
         stack.shell("sh", stack.folder / "adopt.sh")
         time.sleep(FOLLOWED_SECONDS)
-        after = stack.pods()
+        after, marks["shift"] = stack.pods(), time.time()
         stack.run_helm(
             "upgrade", "llm-route", CHARTS / "rollout-route", "--reset-then-reuse-values", "--set", "weights.new=10"
         )
         time.sleep(FOLLOWED_SECONDS)
         answers = send(url, stack.request, Plan(count=REQUESTS, workers=16))
     new = sum(count for pod, count in answers.by_pod().items() if pod.startswith(f"{POOL}-new-"))
-    return Adopted(stack, said, before, after, load.answers(), [len(answers) - new, new])
+    return Adopted(stack, said, before, after, load.answers(), [len(answers) - new, new], marks)
+
+
+def until_served(stack: Stack) -> None:
+    """Wait until the gateway leads requests to the stack, which it does some time after the pods are ready."""
+    until = time.monotonic() + READY_SECONDS
+    while (answers := send(stack.cluster.gateway_url, stack.request, Plan(count=50, workers=8))).lost:
+        assert time.monotonic() < until, answers.causes()
+        time.sleep(1)
 
 
 def test_the_import_says_that_no_pod_restarts(adopted: Adopted) -> None:
@@ -169,12 +184,20 @@ def test_every_pod_is_the_same_after_the_adoption(adopted: Adopted) -> None:
 
 
 def test_no_request_is_lost_through_the_adoption_and_the_shift_after_it(adopted: Adopted) -> None:
-    assert adopted.during.lost == 0, adopted.during.causes()
+    answers = adopted.during
+    lost = answers.started[~answers.good]
+    assert answers.lost == 0, (answers.causes(), lost.min(), lost.max(), adopted.marks)
     assert len(adopted.during) > 300
 
 
 def test_weight_then_moves_as_of_any_release(adopted: Adopted) -> None:
     assert multinomial_p(adopted.split, [90, 10]) > ALPHA, adopted.split
+
+
+@pytest.mark.parametrize("adopted", ["upstream"], indirect=True)
+def test_what_only_upstreams_chart_has_stays(adopted: Adopted) -> None:
+    assert "ConfigMap beside: kept, though the chart has none" in adopted.said
+    assert adopted.stack.kubectl("get", "configmap", "beside", "--output=name").strip() == "configmap/beside"
 
 
 def test_helm_owns_what_was_adopted(adopted: Adopted) -> None:
