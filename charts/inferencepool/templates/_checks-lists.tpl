@@ -11,7 +11,7 @@
   "epp.extraEnv" "name"
   "epp.extraContainers" "name"
   "epp.extraVolumes" "name"
-  "preview.parentRefs" "namespace name sectionName port"
+  "preview.parentRefs" "namespace name sectionName"
 -}}
 {{- range $list, $keys := $keysOf -}}
 {{- $entries := $.Values -}}
