@@ -70,8 +70,8 @@ def _objects(node: dict[str, Any], key: str) -> st.SearchStrategy[Any]:
             optional={name: strategy for name, strategy in drawn.items() if name not in required},
         )
     if isinstance(node.get("additionalProperties"), dict):
-        names = st.from_regex(node.get("propertyNames", {}).get("pattern", "^[a-z]{1,9}$"), fullmatch=True)
-        return st.dictionaries(names.map(lambda name: name[:40]), values(node["additionalProperties"]), max_size=2)
+        names = values({"type": "string", "pattern": "^[a-z]{1,9}$", **node.get("propertyNames", {})})
+        return st.dictionaries(names, values(node["additionalProperties"]), max_size=2)
     return st.sampled_from([HANDED_ON[key]])
 
 

@@ -1,6 +1,7 @@
 {{- /* Nothing, or a refusal of values that each are valid and together are not. */}}
 {{- define "inferencepool.checks" -}}
 {{- include "inferencepool.checkDrain" . }}
+{{- include "inferencepool.checkLists" . }}
 {{- include "inferencepool.checkAdapters" . }}
 {{- include "inferencepool.checkLoraMode" . }}
 {{- include "inferencepool.checkApi" . }}

@@ -80,7 +80,7 @@ spec:
   volumes:
     - name: plugins
       configMap:
-        name: {{ include "inferencepool.pluginsName" . }}
+        name: {{ include "inferencepool.pluginsName" . | quote }}
     {{- with .Values.epp.extraVolumes }}
     {{- toYaml . | nindent 4 }}
     {{- end }}

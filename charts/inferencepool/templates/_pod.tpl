@@ -146,7 +146,7 @@ modelServer.topologySpreadConstraints. */}}
   {{- with .Values.model.cache }}
   {{- if .claimName }}
   persistentVolumeClaim:
-    claimName: {{ .claimName }}
+    claimName: {{ .claimName | quote }}
   {{- else }}
   emptyDir:
     {{- include "inferencepool.withoutEmpty" (pick . "sizeLimit") | default "{}" | nindent 4 }}
@@ -156,12 +156,12 @@ modelServer.topologySpreadConstraints. */}}
 {{- if eq .type "pvc" }}
 - name: model
   persistentVolumeClaim:
-    claimName: {{ .claimName }}
+    claimName: {{ .claimName | quote }}
     readOnly: true
 {{- else if eq .type "image" }}
 - name: model
   image:
-    reference: {{ .image }}
+    reference: {{ .image | quote }}
     pullPolicy: IfNotPresent
 {{- end }}
 {{- end }}
@@ -176,7 +176,7 @@ modelServer.topologySpreadConstraints. */}}
 {{- if eq .Values.lora.mode "syncer" }}
 - name: adapters-config
   configMap:
-    name: {{ include "inferencepool.adaptersName" . }}
+    name: {{ include "inferencepool.adaptersName" . | quote }}
 {{- end }}
 {{- with .Values.modelServer.extraVolumes }}
 {{ toYaml . }}
