@@ -25,9 +25,7 @@ def installed(command: str, *packages: str) -> str:
         if os.geteuid() != 0 or _which("apt-get") is None:
             raise Failure(f"{command} is missing; install it ({' '.join(packages)} on Debian), then start again")
         with step(f"installing {' '.join(packages)} with apt-get", "under a minute"):
-            environment = {"DEBIAN_FRONTEND": "noninteractive"}
-            run(["apt-get", "update"], env=environment, remedy=MIRROR_REMEDY)
-            run(["apt-get", "install", "--yes", "--no-install-recommends", *packages], env=environment)
+            _apt("install", "--yes", "--no-install-recommends", *packages)
     return sbin(command)
 
 
@@ -51,8 +49,7 @@ def unpacked(package: str) -> Path:
                 raise Failure(f"{package} is missing; install it, then start again")
             with step(f"fetching {package} from Debian", "under a minute"):
                 scratch.mkdir()
-                run(["apt-get", "update"], remedy=MIRROR_REMEDY)
-                run(["apt-get", "download", package], cwd=scratch, remedy=MIRROR_REMEDY)
+                _apt("download", package, folder=scratch)
                 (archive,) = scratch.glob("*.deb")
                 run(["dpkg-deb", "--extract", archive, scratch])
                 archive.unlink()
@@ -84,6 +81,14 @@ def root_archive(root: Root) -> Path:
                 run(["tar", "--create", "--file", scratch, "--directory", folder, "."])
             shutil.rmtree(folder)
     return target
+
+
+def _apt(*words: str, folder: Path | None = None) -> None:
+    """Run apt-get with fresh lists, one process at a time: it does not wait for its own locks."""
+    with cache.locked("apt"):
+        environment = {"DEBIAN_FRONTEND": "noninteractive"}
+        run(["apt-get", "update"], env=environment, remedy=MIRROR_REMEDY)
+        run(["apt-get", *words], env=environment, cwd=folder, remedy=MIRROR_REMEDY)
 
 
 def _which(command: str) -> str | None:

@@ -163,15 +163,16 @@ class Driver:
             started = time.monotonic()
             with Display(console=self.console, auto_refresh=False, transient=not self.console.is_terminal) as display:
                 while True:
-                    fresh = probe.fresh()
+                    settled, fresh = probe.settled(), probe.fresh()
                     self.log.answers(fresh)
                     everything = joined(everything, fresh)
+                    fair = everything.where(everything.started < settled)
                     elapsed = time.monotonic() - started
-                    decision = self._decide(step, everything, watch, since, elapsed, generation)
+                    decision = self._decide(step, fair, watch, since, elapsed, generation)
                     picks = probe.picks()
                     if self.console.is_terminal:
                         display.update(
-                            screen(self.plan, step, everything.since(since), decision, picks, elapsed), refresh=True
+                            screen(self.plan, step, fair.since(since), decision, picks, elapsed), refresh=True
                         )
                     if decision.action is not Action.WAIT:
                         break
@@ -188,11 +189,11 @@ class Driver:
         return decision
 
     def _decide(
-        self, step: Step, everything: Observed, watch: Watch, since: float, elapsed: float, generation: int
+        self, step: Step, fair: Observed, watch: Watch, since: float, elapsed: float, generation: int
     ) -> Decision:
-        """Decide by all requests for errors and latency, by those since the gateway follows for the split."""
-        split = self._wrong_split(step, everything.since(since))
-        decision = decide(self.plan, step, everything, elapsed, split, watch.findings(time.time() - since))
+        """Decide by all settled requests for errors and latency, by those since the gateway follows for the split."""
+        split = self._wrong_split(step, fair.since(since))
+        decision = decide(self.plan, step, fair, elapsed, split, watch.findings(time.time() - since))
         if decision.action is Action.ROLL_BACK:
             return decision
         if self.stopped.is_set():

@@ -56,6 +56,10 @@ class Probe:
         pods = self._live.pods(self._plan.old, self._plan.new)
         self._pods |= {pod.name: sides[pod.release] for pod in pods if pod.component == "model-server"}
 
+    def settled(self) -> float:
+        """Return the Unix time before which every request has ended; call it before `fresh`."""
+        return min(load.settled() for _, load in self._loads)
+
     def fresh(self) -> Observed:
         """Return what has ended since the last call."""
         parts = []

@@ -67,6 +67,8 @@ class Load:
         self._stopped = threading.Event()
         self._rows: list[Answer] = []
         self._clock = time.time() - time.perf_counter()
+        self._in_flight: dict[int, float] = {}  # worker -> when its request was due
+        self._last = -math.inf
 
     def __len__(self) -> int:
         """Requests that have ended so far."""
@@ -76,6 +78,14 @@ class Load:
         """Return what has ended so far, less the first `skip`."""
         return Answers.of(self._rows[skip:], self._clock)
 
+    def settled(self) -> float:
+        """Return the Unix time before which every request has ended; call it before `answers`.
+
+        Of the requests before it none is missing because it is slow, so their answers are a fair sample.
+        """
+        last, in_flight = self._last, list(self._in_flight.values())
+        return min(in_flight) + self._clock if in_flight else math.nextafter(last + self._clock, math.inf)
+
     def stop(self) -> None:
         """Send no further request; those in flight are awaited."""
         self._stopped.set()
@@ -84,13 +94,16 @@ class Load:
         """Send `request` to the base URL as `plan` says; raises Failure if that is no URL."""
         target, body, due = request.url(url), request.body(), plan.due()
 
-        async def work(session: aiohttp.ClientSession) -> None:
+        async def work(session: aiohttp.ClientSession, worker: int) -> None:
             for when in due:
+                self._in_flight[worker] = self._last = when
                 while (delay := when - time.perf_counter()) > 0 and not self._stopped.is_set():
                     await asyncio.sleep(min(delay, _NAP))
                 if self._stopped.is_set():
-                    return
+                    break
                 self._rows.append(await exchange(session, target, body, stream=request.stream, start=when))
+                del self._in_flight[worker]
+            self._in_flight.pop(worker, None)
 
         async with aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=plan.workers, force_close=not plan.keep_alive),
@@ -102,7 +115,7 @@ class Load:
                 **request.headers,
             },
         ) as session:
-            await asyncio.gather(*(work(session) for _ in range(plan.workers)))
+            await asyncio.gather(*(work(session, worker) for worker in range(plan.workers)))
 
 
 @contextmanager

@@ -106,3 +106,10 @@ def rolled_back(plan: Plan, folder: Path) -> Recorded:
     recorded.step(plan.steps[1], seconds=20)
     recorded.roll_back("error rate violated: 19.8% (14.4% to 25.9%), accepted up to 1.00%")
     return recorded
+
+
+def refused(plan: Plan, folder: Path) -> Recorded:
+    """A rollout that preflight refused."""
+    recorded = Recorded(plan, folder)
+    recorded.end("refused", "release pool-new: not installed")
+    return recorded

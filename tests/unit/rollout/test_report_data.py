@@ -23,7 +23,7 @@ from inferencepool_rollout.rollout.report.figures import write_picture
 from inferencepool_rollout.rollout.report.page import page
 from inferencepool_rollout.rollout.run_log import RunLog, read_log
 from unit.rollout.plans import plan_of
-from unit.rollout.run_logs import Recorded, done, rolled_back
+from unit.rollout.run_logs import Recorded, done, refused, rolled_back
 
 SCHEMA = ROOT / "scripts/inferencepool_rollout/rollout/report/report.schema.json"
 
@@ -36,13 +36,6 @@ def plan(tmp_path: Path) -> Plan:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "log"
-
-
-def refused(plan: Plan, folder: Path) -> Recorded:
-    """A rollout that preflight refused."""
-    recorded = Recorded(plan, folder)
-    recorded.end("refused", "release pool-new: not installed")
-    return recorded
 
 
 def killed(plan: Plan, folder: Path) -> Recorded:

@@ -115,3 +115,25 @@ def test_a_plan_without_end_or_sense_is_refused(change: dict[str, Any]) -> None:
 def test_a_url_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(Failure, match="URL"):
         send(url, Completion("m"), Plan(count=1))
+
+
+def test_what_is_settled_misses_no_slow_request() -> None:
+    requests = gaps = 0
+
+    async def every_third_slow(request: web.Request) -> web.StreamResponse:
+        nonlocal requests
+        requests += 1
+        if requests % 3 == 0:
+            await asyncio.sleep(0.3)
+        return await servers.whole(request)
+
+    plan = Plan(workers=100, rate=100, seconds=2)
+    with serving(every_third_slow) as server, background(server.url, Completion("m"), plan) as load:
+        while not load.ended.wait(0.05):
+            settled, started = load.settled(), np.sort(load.answers().started)
+            fair = started[started < settled]
+            assert np.diff(fair) == pytest.approx(np.full(max(len(fair) - 1, 0), 0.01), abs=1e-5)
+            gaps += bool(np.any(np.diff(started) > 0.015))
+    assert gaps, "else the test shows nothing"
+    assert np.all(load.answers().started < load.settled())
+    assert len(load) == 200

@@ -1,0 +1,91 @@
+"""One driver a route: a Lease of a real API server keeps the second one away, and outlives no dead one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+from kubernetes.client import CoordinationV1Api
+from kubernetes.config import new_client_from_config
+
+from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_rollout.failure import Failure
+from inferencepool_rollout.rollout.exit_codes import ExitCode
+from inferencepool_rollout.rollout.lease import LASTS_SECONDS, Lease
+
+SECONDS = 60
+
+
+@pytest.fixture
+def api(cluster: Cluster) -> CoordinationV1Api:
+    return CoordinationV1Api(new_client_from_config(str(cluster.kubeconfig)))  # type: ignore[no-untyped-call]
+
+
+@pytest.fixture
+def lease(api: CoordinationV1Api, namespace: str) -> Callable[[], Lease]:
+    """Another driver's view of the same route's Lease."""
+    return lambda: Lease(api, namespace, "route")
+
+
+def taken_by(api: CoordinationV1Api, namespace: str, holder: str) -> None:
+    """Let somebody hold the Lease who never renews it."""
+    api.patch_namespaced_lease("rollout-route", namespace, {"spec": {"holderIdentity": holder}})
+
+
+def test_a_second_driver_is_refused_and_the_first_is_not_disturbed(lease: Callable[[], Lease]) -> None:
+    first, second = lease(), lease()
+    with first.held():
+        with pytest.raises(Failure, match="drives this rollout already") as refusal, second.held():
+            pass
+        assert refusal.value.code == ExitCode.BUSY
+        first.require()
+        assert second.holder() == first.me
+    assert second.holder() == ""
+
+
+def test_a_lease_that_was_given_back_is_taken_at_once(lease: Callable[[], Lease]) -> None:
+    with lease().held():
+        pass
+    began = time.monotonic()
+    with lease().held():
+        assert time.monotonic() - began < LASTS_SECONDS
+
+
+def test_a_dead_drivers_lease_is_taken_over_once_it_has_run_out(
+    lease: Callable[[], Lease], api: CoordinationV1Api, namespace: str
+) -> None:
+    lease().hold("")
+    taken_by(api, namespace, "dead@elsewhere pid 1")
+    began, heir = time.monotonic(), lease()
+    with heir.held():
+        assert time.monotonic() - began >= LASTS_SECONDS
+        assert heir.holder() == heir.me
+
+
+def test_a_driver_that_lost_its_lease_moves_nothing_more_and_leaves_it_to_its_heir(
+    lease: Callable[[], Lease], api: CoordinationV1Api, namespace: str
+) -> None:
+    loser = lease()
+    with loser.held():
+        taken_by(api, namespace, "heir@elsewhere pid 1")
+        until = time.monotonic() + SECONDS
+        with pytest.raises(Failure, match="was lost to heir@elsewhere pid 1") as loss:
+            while time.monotonic() < until:
+                loser.require()
+                time.sleep(0.2)
+        assert loss.value.code == ExitCode.BUSY
+    assert loser.holder() == "heir@elsewhere pid 1"
+
+
+def test_a_hold_is_seen_by_all_and_takes_the_lease_from_nobody(lease: Callable[[], Lease]) -> None:
+    driver, person = lease(), lease()
+    assert driver.on_hold() == ""
+    with driver.held():
+        person.hold("the night shift is alone")
+        assert driver.on_hold() == "the night shift is alone"
+        time.sleep(2 * LASTS_SECONDS / 5)  # in which the driver renews its Lease
+        driver.require()
+        assert person.holder() == driver.me
+        person.hold("")
+        assert driver.on_hold() == ""

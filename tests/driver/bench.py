@@ -1,0 +1,162 @@
+"""What the driver's tests on a real cluster stand on: pools of all kinds in a namespace, and a route to one of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from charts import CHARTS, ROOT, VALUES
+from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_rollout.rollout.lease import LASTS_SECONDS
+from inferencepool_rollout.tools import tool
+
+PLAN = """\
+route: {{namespace: {namespace}, chart: {chart}}}
+pools: {{old: pool-old, new: {new}}}
+gateway: {{url: "{url}", headers: {{Host: {host}}}}}
+probe: {{models: [food-review], rate: {rate}}}
+steps:
+{steps}
+objectives:
+  errorRate: {{accept: 0.02, detect: 0.2}}
+{latency}
+decision: {{alpha: 0.05, power: 0.9}}
+"""
+LATENCY = "  latency: [{metric: ttft, percentile: 50, accept: 2, detect: 20}]"
+STEPS = (10, 50, 100)
+# A busy machine answers a probe late, and a pool of one pod then answers 503: no fault of the driver's.
+PATIENCE = "modelServer.readinessProbe.timeoutSeconds=20,modelServer.livenessProbe.timeoutSeconds=20"
+LOGGED = ("run", "promote", "rollback", "report", "finish")
+SECONDS = 240
+POOLS = {  # the simulator's arguments, as some pools have them
+    "pool-old": (),
+    "pool-new": (),
+    "pool-bad": ("--failure-injection-rate", "33", "--failure-types", "server_error"),
+    "pool-slow": ("--time-to-first-token", "3s", "--max-num-seqs", "64"),
+}
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """A namespace with some of POOLS, and a folder for plans and logs."""
+
+    cluster: Cluster
+    namespace: str
+    folder: Path
+    rate: float = 60
+    burn_in: float = 8
+
+    @property
+    def host(self) -> str:
+        return f"{self.namespace}.example.com"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The driver's: this cluster, this helm, and a terminal that is wide enough for its tables."""
+        wide = {"COLUMNS": "400"}
+        return {**os.environ, "KUBECONFIG": str(self.cluster.kubeconfig), "HELM": str(tool("helm4")), **wide}
+
+    def command(self, *words: str, new: str = "pool-new", steps: Sequence[int] = STEPS, latency: str = "") -> list[str]:
+        """A command of the driver with the plan that leads to `new`; its log is `log(new)`."""
+        plan = self.folder / f"{new}.yaml"
+        burn_in = f"burnIn: {self.burn_in:g}s, longest: {10 * self.burn_in:g}s"
+        text = PLAN.format(
+            namespace=self.namespace, chart=CHARTS / "rollout-route", new=new, url=self.cluster.gateway_url,
+            host=self.host, rate=self.rate, latency=latency,
+            steps="\n".join(f"  - {{percent: {percent}, {burn_in}}}" for percent in steps),
+        )  # fmt: skip
+        plan.write_text(text)
+        log = ("--log", str(self.log(new))) if words[0] in LOGGED else ()
+        return [str(ROOT / "scripts/rollout"), *words, "--file", str(plan), *log]
+
+    def log(self, new: str) -> Path:
+        return self.folder / f"log-{new}"
+
+    def run(
+        self, *words: str, new: str = "pool-new", steps: Sequence[int] = STEPS, latency: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command of the driver to its end."""
+        return subprocess.run(
+            self.command(*words, new=new, steps=steps, latency=latency), env=self.environment, capture_output=True,
+            text=True, timeout=SECONDS, check=False,
+        )  # fmt: skip
+
+    @contextmanager
+    def running(self) -> Iterator[subprocess.Popen[str]]:
+        """A driver under way to pool-new; it is killed if it still is when the block ends."""
+        command = self.command("run")
+        with subprocess.Popen(
+            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ) as driver:
+            try:
+                yield driver
+            finally:
+                driver.kill()
+
+    def percent(self, pool: str) -> int:
+        """The weight of a pool in the live route."""
+        said = self.cluster.kubectl("-n", self.namespace, "get", "httproute", "route", "--output=json")
+        refs = json.loads(said)["spec"]["rules"][0]["backendRefs"]
+        return sum(ref["weight"] for ref in refs if ref["name"] == pool)
+
+    def moved(self, pool: str = "pool-new") -> None:
+        """Wait until the pool has weight."""
+        until = time.monotonic() + SECONDS
+        while self.percent(pool) == 0:
+            assert time.monotonic() < until
+            time.sleep(0.2)
+
+    def lease_ended(self) -> None:
+        """Wait until the Lease of a driver that was killed has run out."""
+        time.sleep(LASTS_SECONDS + 2)
+
+    def helm(self, *words: str | Path) -> str:
+        return self.cluster.helm(*words, "--namespace", self.namespace)
+
+    def weights(self) -> list[int]:
+        """What each revision of the route that was deployed asked for the new pool."""
+        rows = json.loads(self.helm("history", "route", "--output", "json"))
+        numbers = [row["revision"] for row in rows if row["status"] in ("deployed", "superseded")]
+        values = [
+            json.loads(self.helm("get", "values", "route", "--revision", str(number), "--output", "json"))
+            for number in numbers
+        ]
+        return [int((value.get("weights") or {}).get("new", 0)) for value in values]
+
+    def to_old(self, new: str) -> Path:
+        """All weight to pool-old, beside the backend `new`, as a release of its own history; return its values."""
+        self.helm("uninstall", "route", "--ignore-not-found", "--wait")
+        values = self.folder / "route.yaml"
+        backends = [{"name": "old", "pool": "pool-old"}, {"name": "new", "pool": new}]
+        parents = [{"name": "inference-gateway", "namespace": "default"}]
+        values.write_text(yaml.safe_dump({"backends": backends, "parentRefs": parents, "hostnames": [self.host]}))
+        self.helm("install", "route", CHARTS / "rollout-route", "--values", values)
+        time.sleep(2)
+        return values
+
+
+@contextmanager
+def bench(cluster: Cluster, folder: Path, *pools: str, rate: float = 60, burn_in: float = 8) -> Iterator[Rollout]:
+    """A namespace with those of POOLS, all ready, for the time of the block."""
+    rollout = Rollout(cluster, f"driver-{secrets.token_hex(4)}", folder, rate, burn_in)
+    cluster.kubectl("create", "namespace", rollout.namespace)
+    gateway = "preview.parentRefs[0].name=inference-gateway,preview.parentRefs[0].namespace=default"
+    for name in pools:
+        rollout.helm(
+            "install", name, CHARTS / "inferencepool", "--values", VALUES / "kind/pool.yaml",
+            "--set", "modelServer.replicas=1", "--set", gateway, "--set", PATIENCE,
+            "--set-json", f"modelServer.extraArgs={json.dumps(POOLS[name])}",
+        )  # fmt: skip
+    ready = ("--for=condition=Available", "deployment", "--all", "--timeout=300s")
+    cluster.kubectl("-n", rollout.namespace, "wait", *ready, timeout=330)
+    yield rollout
+    cluster.kubectl("delete", "namespace", rollout.namespace, "--wait=false")
