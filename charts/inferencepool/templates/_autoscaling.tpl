@@ -2,7 +2,7 @@
 {{- define "inferencepool.scaleTarget" -}}
 apiVersion: {{ ternary "leaderworkerset.x-k8s.io/v1" "apps/v1" .Values.leaderWorkerSet.enabled }}
 kind: {{ ternary "LeaderWorkerSet" "Deployment" .Values.leaderWorkerSet.enabled }}
-name: {{ ternary .Release.Name (include "inferencepool.serverName" .) .Values.leaderWorkerSet.enabled }}
+name: {{ ternary .Release.Name (include "inferencepool.serverName" .) .Values.leaderWorkerSet.enabled | quote }}
 {{- end }}
 
 {{- /* Name of a metric (`metric`: name, labels) in the custom metrics API: GKE's adapter keeps a name and tells its kind,

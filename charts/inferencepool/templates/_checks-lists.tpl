@@ -11,6 +11,7 @@
   "epp.extraEnv" "name"
   "epp.extraContainers" "name"
   "epp.extraVolumes" "name"
+  "adopt.epp.servicePorts" "port protocol"
   "preview.parentRefs" "namespace name sectionName"
 -}}
 {{- range $list, $keys := $keysOf -}}

@@ -17,7 +17,7 @@ spec:
   {{- with pick .Values.epp "nodeSelector" "tolerations" "affinity" "priorityClassName" | include "inferencepool.withoutEmpty" }}
   {{- . | nindent 2 }}
   {{- end }}
-  serviceAccountName: {{ include "inferencepool.eppName" . }}
+  serviceAccountName: {{ include "inferencepool.eppName" . | quote }}
   terminationGracePeriodSeconds: {{ .Values.epp.terminationGracePeriodSeconds }}
   securityContext:
     runAsNonRoot: true

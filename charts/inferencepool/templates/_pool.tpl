@@ -8,7 +8,7 @@ targetPorts:
 endpointPickerRef:
   group: ""
   kind: Service
-  name: {{ include "inferencepool.eppName" . }}
+  name: {{ include "inferencepool.eppName" . | quote }}
   port:
     number: 9002
   failureMode: {{ .Values.pool.failureMode }}
@@ -22,7 +22,7 @@ targetPortNumber: {{ .Values.pool.targetPort }}
 extensionRef:
   group: ""
   kind: Service
-  name: {{ include "inferencepool.eppName" . }}
+  name: {{ include "inferencepool.eppName" . | quote }}
   portNumber: 9002
   failureMode: {{ .Values.pool.failureMode }}
 {{- end }}

@@ -20,13 +20,16 @@ ENTRIES: dict[str, dict[str, Any]] = {
     "epp.extraEnv": {"name": "A", "value": "a"},
     "epp.extraContainers": {"name": "a", "image": "example.com/a"},
     "epp.extraVolumes": {"name": "a", "emptyDir": {}},
+    "adopt.epp.servicePorts": {"name": "a", "port": 9002},
     "preview.parentRefs": {"name": "a"},
 }
 
 
 def values(path: str, entries: list[dict[str, Any]]) -> dict[str, Any]:
-    part, name = path.split(".")
-    return {part: {name: entries}}
+    nested: Any = entries
+    for key in reversed(path.split(".")):
+        nested = {key: nested}
+    return dict(nested)
 
 
 @pytest.mark.parametrize("path", ENTRIES)

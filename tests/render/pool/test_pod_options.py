@@ -98,3 +98,17 @@ def test_a_drain_takes_one_server_at_a_time_unless_it_serves_nobody(group: dict[
 def test_a_drain_may_take_all_servers_where_that_is_told() -> None:
     manifests = render("inferencepool", "pool-old", {"modelServer": {"podDisruptionBudget": {"enabled": False}}})
     assert "PodDisruptionBudget" not in {m["kind"] for m in manifests}
+
+
+def test_a_name_that_yaml_would_read_as_something_else_stays_a_name() -> None:
+    adopted = {"modelServer": {"name": "1"}, "epp": {"name": "true", "configMap": "2"}, "adapters": "3", "rewrite": "4"}
+    values = {
+        "adopt": adopted,
+        "aliases": [{"model": "a", "targets": [{"model": "b"}]}],
+        "model": {"cache": {"claimName": "5"}, "source": {"type": "pvc", "claimName": "6"}},
+    }
+    manifests = render("inferencepool", "pool-old", values)
+    assert {"1", "true", "2", "3", "4"} <= {manifest["metadata"]["name"] for manifest in manifests}
+    volumes = only(manifests, "Deployment", "1")["spec"]["template"]["spec"]["volumes"]
+    claims = [volume["persistentVolumeClaim"]["claimName"] for volume in volumes if "persistentVolumeClaim" in volume]
+    assert claims == ["5", "6"]
