@@ -20,7 +20,11 @@ AUTHOR = {"NAME": "tests", "EMAIL": "tests@example.com"}
 
 
 def ct(folder: Path, *arguments: str, kubeconfig: Path | None = None, helm: str = "helm4") -> tuple[bool, str]:
-    """Run ct in a checkout; whether it was content, and all that it wrote."""
+    """Run ct in a checkout; whether it was content, and all that it wrote itself.
+
+    Of what its helpers write, the end may be missing: it waits for them before it reads them, which on a busy machine
+    loses what is not read yet (chart-testing v3.14, pkg/exec).
+    """
     programs = [tool(helm).parent, tool("kubectl").parent, Path(sys.executable).parent]  # yamale and yamllint are there
     path = os.pathsep.join([*map(str, programs), os.environ["PATH"]])
     environment = {**os.environ, "PATH": path, "KUBECONFIG": str(kubeconfig or "/nowhere")}
@@ -102,7 +106,7 @@ def installed_and_upgraded(cluster: Cluster, folder: Path, chart: str, scenarios
     assert f'upgrades of chart "{next(chart_of)}, path: \\"charts' in output
     assert f'relative to previous revision "{next(chart_of)}, path: \\"ct-previous' in output
     assert "skipped because" not in output
-    assert output.count("STATUS: deployed") >= 5 * len(scenarios)  # two upgrades with their installs, and an install
+    assert output.count(" with values file ") == 3 * len(scenarios)  # two upgrades with their installs, and an install
 
 
 def schedulable(chart: str, scenario: Path, nodes: Sequence[Manifest]) -> bool:
