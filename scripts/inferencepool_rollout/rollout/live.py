@@ -109,20 +109,26 @@ class Live:
         ]
 
     def _selectors(self, release: str) -> dict[str, dict[str, str]]:
-        """Selector of each part of a pool; none if there is no such pool, or its picker's Service selects nothing."""
+        """Selector of each part of a pool; none without the pool, none of its picker without a Service that selects."""
         pool = self.pool(release)
         if pool is None:
             return {}
         spec = pool["spec"]
         picker = spec.get("endpointPickerRef") or spec.get("extensionRef") or {}
-        try:
-            service: Any = self.core.read_namespaced_service(
-                picker.get("name", release), self.namespace, _request_timeout=READ_SECONDS
-            )
-        except (ApiException, HTTPError) as error:
-            raise _unreadable(f"Service {picker.get('name')}", error) from None
-        found = {"model-server": spec["selector"].get("matchLabels", spec["selector"]), "epp": service.spec.selector}
+        found = {
+            "model-server": spec["selector"].get("matchLabels", spec["selector"]),
+            "epp": self._selected_by(picker.get("name", release)),
+        }
         return {component: selector for component, selector in found.items() if selector}
+
+    def _selected_by(self, service: str) -> dict[str, str]:
+        try:
+            found: Any = self.core.read_namespaced_service(service, self.namespace, _request_timeout=READ_SECONDS)
+        except (ApiException, HTTPError) as error:
+            if isinstance(error, ApiException) and error.status == 404:
+                return {}
+            raise _unreadable(f"Service {service}", error) from None
+        return found.spec.selector or {}
 
     def _pods(self, release: str, component: str, selector: Mapping[str, str]) -> list[Pod]:
         text = ",".join(f"{key}={value}" for key, value in selector.items())

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ POOLS = "/apis/inference.networking.k8s.io/v1/namespaces/default/inferencepools"
 ROUTES = "/apis/gateway.networking.k8s.io/v1/namespaces/default/httproutes"
 REWRITES = "/apis/inference.networking.x-k8s.io/v1alpha2/namespaces/default/inferencemodelrewrites"
 PODS = "/api/v1/namespaces/default/pods"
+SERVICES = "/api/v1/namespaces/default/services"
 
 
 class Said:
@@ -81,10 +81,9 @@ def answering(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Said]:
 
 
 def _selected(found: Any, selector: str) -> bool:
-    """Whether an object has a selector's label, which is written KEY in (VALUE,...)."""
-    parts = re.fullmatch(r"(\S+) in \((.*)\)", selector)
-    assert parts, selector
-    return found["metadata"]["labels"].get(parts[1]) in parts[2].split(",")
+    """Whether an object has all labels of a selector, which is written KEY=VALUE,..."""
+    labels: dict[str, str] = found["metadata"]["labels"]
+    return dict(part.split("=") for part in selector.split(",")).items() <= labels.items()
 
 
 def _kubeconfig(url: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from inferencepool_rollout.rollout.live import Live
 from inferencepool_rollout.rollout.plan import Plan, Prometheus, Query, Unit
 from inferencepool_rollout.rollout.preflight import Check, preflight, replicas
 from unit.rollout.plans import plan_of
-from unit.rollout.recorded_cluster import PODS, POOLS, REWRITES, ROUTES, Said, answering
+from unit.rollout.recorded_cluster import PODS, POOLS, REWRITES, ROUTES, SERVICES, Said, answering
 from unit.traffic.completion_servers import error_500, serving, whole
 
 
@@ -79,6 +79,10 @@ def no_picker(said: Said) -> None:
     said.objects[PODS]["items"].remove(said.pod("pool-new", "epp"))
 
 
+def no_service(said: Said) -> None:
+    del said.objects[f"{SERVICES}/pool-new-epp"]
+
+
 def no_pool(said: Said) -> None:
     del said.objects[f"{POOLS}/pool-new"]
 
@@ -110,9 +114,10 @@ def models_unread(said: Said) -> None:
         (route_not_seen, "route", "Accepted is True (Route was valid)", "parentRefs"),
         (route_refused, "route", "backend pool-new not found", "parentRefs"),
         (route_of_no_gateway, "route", "no gateway has taken it up", "allowedRoutes"),
-        (model_server_not_ready, "replicas of pool-new", "0 of 1 ready", "kubectl describe pods"),
-        (model_server_leaving, "replicas of pool-old", "0 of 1 ready", "kubectl describe pods"),
-        (no_picker, "endpoint picker of pool-new", "0 of 0 ready", "kubectl describe pods"),
+        (model_server_not_ready, "replicas of pool-new", "0 of 1 ready", "kubectl describe inferencepool"),
+        (model_server_leaving, "replicas of pool-old", "0 of 1 ready", "kubectl describe inferencepool"),
+        (no_picker, "endpoint picker of pool-new", "0 of 0 ready", "kubectl describe inferencepool"),
+        (no_service, "endpoint picker of pool-new", "0 of 0 ready", "kubectl describe inferencepool"),
         (no_pool, "pool pool-new", "there is no such InferencePool", "helm install pool-new"),
         (pool_refused, "pool pool-new", "no such port", "repair the pool"),
         (adapter_missing, "models", "food-review-1 in pool-old only", "equal"),
