@@ -128,7 +128,6 @@ def test_with_a_gitops_tool_it_writes_the_weights_and_finish_then_deletes_the_ol
     assert step() == ExitCode.DONE
     assert "new: 100" in values.read_text()
     sync()
-    assert step() == ExitCode.DONE
     asked = rollout.run("finish", "--dry-run", steps=(50, 100))
     assert asked.stdout.startswith("helm uninstall pool-old"), asked.stdout + asked.stderr
     done = rollout.run("finish", "--yes", steps=(50, 100))
