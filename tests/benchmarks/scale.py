@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +27,7 @@ sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 from benchmarks.result import Line, Result  # noqa: E402
 from inferencepool_rollout.cluster.kind import Cluster  # noqa: E402
 from inferencepool_rollout.engine import engine  # noqa: E402
+from inferencepool_rollout.process import run  # noqa: E402
 from inferencepool_rollout.tools import tool  # noqa: E402
 
 NAMESPACE = "scale"
@@ -43,7 +43,7 @@ Releases = list[tuple[str, str, Mapping[str, object]]]
 def adapters(count: int) -> Releases:
     """One pool with so many adapters."""
     listed = [{"id": f"adapter-{i}", "source": f"example/adapter-{i}"} for i in range(count)]
-    return [("inferencepool", "pool", {"lora": {"adapters": listed, "maxCpuLoras": count}})]
+    return [("inferencepool", "pool", {"lora": {"adapters": listed, "maxCpuLoras": max(count, 2)}})]
 
 
 def pools(count: int) -> Releases:
@@ -80,8 +80,7 @@ def render(releases: Releases) -> str:
     for chart, name, values in releases:
         path = str(ROOT / "charts" / chart)
         words = [str(tool("helm4")), "template", name, path, "--namespace", NAMESPACE, "--no-hooks", "-f", "-"]
-        done = subprocess.run(words, input=json.dumps(values), capture_output=True, text=True, check=True)
-        texts.append(done.stdout)
+        texts.append(run(words, stdin=json.dumps(values)))
     return "\n---\n".join(texts)
 
 
