@@ -42,6 +42,8 @@ HANDED_ON: dict[str, Any] = {
     "volume": {"persistentVolumeClaim": {"claimName": "adapters"}},
 }
 
+CEL = {"selector": 'device.driver == "gpu.example.com"'}  # a text of a language that only the API server reads
+
 
 def values(node: dict[str, Any] = SCHEMA, key: str = "") -> st.SearchStrategy[Any]:
     """Values that a schema takes; `key` is the one that they stand under."""
@@ -82,6 +84,8 @@ def _arrays(node: dict[str, Any], key: str) -> st.SearchStrategy[Any]:
 
 
 def _strings(node: dict[str, Any], key: str) -> st.SearchStrategy[Any]:
+    if key in CEL:
+        return st.sampled_from(["", CEL[key]])
     if "pattern" in node:
         return st.from_regex(node["pattern"], fullmatch=True, alphabet=TEXT)
     least, most = node.get("minLength", 0), node.get("maxLength", 40)
