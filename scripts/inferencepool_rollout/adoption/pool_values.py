@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from inferencepool_rollout import inference_pool
 from inferencepool_rollout.adoption.objects import Manifest, group_of
 from inferencepool_rollout.adoption.pod_template import without_defaults
 from inferencepool_rollout.adoption.stack import (
@@ -14,9 +15,7 @@ from inferencepool_rollout.adoption.stack import (
     config_file,
     flags,
     is_old_api,
-    picker,
     pool_port,
-    pool_selector,
 )
 
 ORDER = ("api", "model", "modelServer", "lora", "pool", "preview", "aliases", "objectives", "epp", "adopt")
@@ -32,7 +31,7 @@ def pool_values(stack: Stack, parent_refs: list[Manifest]) -> Values:
         "modelServer": {"preset": _preset(server), "replicas": int(server["spec"].get("replicas", 1))},
         "lora": {"mode": "none"},
         "pool": {
-            "failureMode": picker(stack.pool).get("failureMode", "FailClose"),
+            "failureMode": inference_pool.picker(stack.pool).get("failureMode", "FailClose"),
             "targetPort": pool_port(stack.pool),
         },
         "preview": {"parentRefs": parent_refs},
@@ -57,7 +56,7 @@ def pool_values(stack: Stack, parent_refs: list[Manifest]) -> Values:
 
 def _adopt(stack: Stack) -> Values:
     server, epp = stack.server, stack.epp
-    selector = pool_selector(stack.pool)
+    selector = inference_pool.selector(stack.pool)
     adopt: Values = {
         "modelServer": {"name": server["metadata"]["name"], **_pods(server)},
         **({"pool": {"selector": selector}} if selector != server["spec"]["selector"]["matchLabels"] else {}),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import yaml
 
+from inferencepool_rollout import inference_pool
 from inferencepool_rollout.adoption.objects import Manifest, Objects, group_of, pod_labels, selects
 from inferencepool_rollout.failure import Failure
 
@@ -63,25 +63,12 @@ def find(objects: Objects, namespace: str, name: str, group: str) -> Stack:
     return Stack(pool, server, service, epp, adapters, plugins, names, rule, stays)
 
 
-def pool_selector(pool: Manifest) -> dict[str, str]:
-    """Return the labels by which a pool of either API selects its pods."""
-    selector: dict[str, Any] = pool["spec"]["selector"]
-    return dict(selector.get("matchLabels", selector))
-
-
 def pool_port(pool: Manifest) -> int:
     """Return the pool's one port; raises Failure if it has several."""
-    ports = pool["spec"].get("targetPorts") or [{"number": pool["spec"].get("targetPortNumber")}]
+    ports = inference_pool.target_ports(pool)
     if len(ports) != 1:
         raise Failure(f"InferencePool {pool['metadata']['name']} has {len(ports)} ports; the chart makes pools of one")
-    return int(ports[0]["number"])
-
-
-def picker(pool: Manifest) -> Manifest:
-    """Return the pool's reference to its endpoint picker."""
-    spec = pool["spec"]
-    found: Manifest = spec.get("endpointPickerRef") or spec.get("extensionRef") or {}
-    return found
+    return ports[0]
 
 
 def mounted(deployment: Manifest) -> list[str]:
@@ -91,8 +78,7 @@ def mounted(deployment: Manifest) -> list[str]:
 
 
 def _server(objects: Objects, namespace: str, pool: Manifest) -> Manifest:
-    selector = pool_selector(pool)
-    found = [m for m in objects.of("Deployment", namespace) if selects(selector, pod_labels(m))]
+    found = [m for m in objects.of("Deployment", namespace) if selects(inference_pool.selector(pool), pod_labels(m))]
     if len(found) != 1:
         names = ", ".join(m["metadata"]["name"] for m in found) or "no Deployment"
         raise Failure(
@@ -103,7 +89,7 @@ def _server(objects: Objects, namespace: str, pool: Manifest) -> Manifest:
 
 
 def _epp(objects: Objects, namespace: str, pool: Manifest) -> tuple[Manifest, Manifest]:
-    ref, name = picker(pool), pool["metadata"]["name"]
+    ref, name = inference_pool.picker(pool), pool["metadata"]["name"]
     port = ref.get("port", {}).get("number", ref.get("portNumber", EPP_PORT))
     if port != EPP_PORT:
         raise Failure(
@@ -134,18 +120,19 @@ def _adapters(objects: Objects, namespace: str, server: Manifest, stays: list[st
         config = (yaml.safe_load(text) or {}).get("vLLMLoRAConfig") if text else None
         if found is None or config is None:
             stays.append(f"ConfigMap {name}: it is no configuration of adapters")
-        elif unknown := _unknown(config, int(config.get("port", 8000))):
+        elif unknown := _unknown(config):
             stays.append(f"ConfigMap {name}: the chart can't say its {unknown}")
         else:
             return found
     return None
 
 
-def _unknown(config: Manifest, port: int) -> str:
+def _unknown(config: Manifest) -> str:
     """What of a syncer's configuration the chart has no value for; empty if all."""
     known = {"name", "port", "defaultBaseModel", "ensureExist", "ensureNotExist"}
     further = sorted(config.keys() - known)
-    return ", ".join(further) or ("" if config.get("defaultBaseModel") else f"base model (port {port})")
+    base_model = "" if config.get("defaultBaseModel") else f"base model (port {config.get('port', 8000)})"
+    return ", ".join(further) or base_model
 
 
 def _plugins(objects: Objects, namespace: str, epp: Manifest, stays: list[str]) -> Manifest | None:

@@ -11,6 +11,7 @@ from kubernetes import config
 from kubernetes.client import ApiClient, ApiException, CoordinationV1Api, CoreV1Api, CustomObjectsApi
 from urllib3.exceptions import HTTPError
 
+from inferencepool_rollout import inference_pool
 from inferencepool_rollout.failure import Failure
 
 INSTANCE = "app.kubernetes.io/instance"
@@ -113,11 +114,9 @@ class Live:
         pool = self.pool(release)
         if pool is None:
             return {}
-        spec = pool["spec"]
-        picker = spec.get("endpointPickerRef") or spec.get("extensionRef") or {}
         found = {
-            "model-server": spec["selector"].get("matchLabels", spec["selector"]),
-            "epp": self._selected_by(picker.get("name", release)),
+            "model-server": inference_pool.selector(pool),
+            "epp": self._selected_by(inference_pool.picker(pool).get("name", release)),
         }
         return {component: selector for component, selector in found.items() if selector}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from inferencepool_rollout.failure import Failure
+from inferencepool_rollout.inference_pool import target_ports
 from inferencepool_rollout.rollout.helm import Helm
 from inferencepool_rollout.rollout.live import Live, Route
 from inferencepool_rollout.rollout.plan import Plan, Step
@@ -116,7 +117,7 @@ def _models(plan: Plan, live: Live) -> Check:
     offered: dict[str, set[str]] = {}
     try:
         for release in (plan.old, plan.new):
-            port = _port(live.pool(release) or {})
+            port = _port(live.pool(release))
             pods = [pod for pod in live.pods(release) if pod.component == "model-server" and pod.serving]
             listed = [live.models(pod.name, port) for pod in pods]
             aliases = live.aliases(release)
@@ -187,7 +188,6 @@ def _witness(plan: Plan) -> Iterator[Check]:
             yield Check(f"prometheus, {query.name}", f"is {value:g} in the last {WITNESS_SECONDS:.0f} s")
 
 
-def _port(pool: Any) -> int:
-    spec = pool.get("spec", {})
-    ports = spec.get("targetPorts") or [{"number": spec.get("targetPortNumber", 8000)}]
-    return int(ports[0]["number"])
+def _port(pool: Mapping[str, Any] | None) -> int:
+    """The first port of a pool's model servers; one that is not there has none that is asked."""
+    return target_ports(pool)[0] if pool else 0
