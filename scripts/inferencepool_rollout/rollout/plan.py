@@ -129,9 +129,14 @@ class Plan:
     @property
     def level(self) -> float:
         """Alpha of one objective at one step: the plan's, shared evenly (Bonferroni)."""
-        return self.alpha / (len(self.steps) * (1 + len(self.latency)))
+        return level_of(self.alpha, len(self.steps), len(self.latency))
 
     @property
     def miss(self) -> float:
         """Probability that one objective passes a pool that is as bad as its `detect`."""
         return 1 - self.power
+
+
+def level_of(alpha: float, steps: int, latencies: int) -> float:
+    """Return the alpha of one objective at one step, of which each step has the error rate and the latencies."""
+    return alpha / (steps * (1 + latencies))

@@ -15,7 +15,7 @@ import numpy as np
 from inferencepool_rollout.rollout.decision import Finding, State
 from inferencepool_rollout.rollout.driver import SPLIT_ALPHA
 from inferencepool_rollout.rollout.observed import NOBODY, Observed, joined
-from inferencepool_rollout.rollout.plan import Unit
+from inferencepool_rollout.rollout.plan import Unit, level_of
 from inferencepool_rollout.rollout.run_log import COLUMNS, Event, answers_of
 from inferencepool_rollout.traffic.quantiles import Floats, lower_bound, upper_bound
 from inferencepool_rollout.traffic.sequential import anytime_interval
@@ -189,13 +189,13 @@ class Report:
     @property
     def level(self) -> float:
         """Alpha of one objective at one step."""
-        return float(self.plan["alpha"]) / (len(self.plan["steps"]) * (1 + len(self.plan["latency"])))
+        return level_of(self.plan["alpha"], len(self.plan["steps"]), len(self.plan["latency"]))
 
 
 def report(events: Sequence[Event]) -> Report:
     """Read the events of one rollout (run_log.read_log), which are by time and begin with a "start"."""
     asked: list[tuple[float, int]] = []
-    end: Event = {"outcome": "under way, or its driver was killed", "why": ""}
+    end: Event = {}
     for event in events:
         if event["event"] in ("start", "move", "roll back"):
             asked.append((event["time"], event["percent"]))
