@@ -10,6 +10,7 @@ import yaml
 from hypothesis import strategies as st
 
 from charts import CHARTS, Manifest, RenderError, render
+from values_schema import resolved
 
 CHART = CHARTS / "inferencepool"
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
@@ -48,7 +49,7 @@ CEL = {"selector": 'device.driver == "gpu.example.com"'}  # a text of a language
 def values(node: dict[str, Any] = SCHEMA, key: str = "") -> st.SearchStrategy[Any]:
     """Values that a schema takes; `key` is the one that they stand under."""
     if "$ref" in node:
-        return values(SCHEMA["definitions"][node["$ref"].rsplit("/", 1)[-1]], key)
+        return values(resolved(node, SCHEMA), key)
     if "enum" in node:
         return st.sampled_from(node["enum"])
     if "const" in node:
