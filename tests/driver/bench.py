@@ -18,6 +18,7 @@ from charts import CHARTS, ROOT, VALUES
 from inferencepool_rollout.cluster.kind import Cluster
 from inferencepool_rollout.rollout.lease import LASTS_SECONDS
 from inferencepool_rollout.tools import tool
+from waiting import wait_until
 
 PLAN = """\
 route: {{namespace: {namespace}, chart: {chart}}}
@@ -110,10 +111,7 @@ class Rollout:
 
     def moved(self, pool: str = "pool-new") -> None:
         """Wait until the pool has weight."""
-        until = time.monotonic() + SECONDS
-        while self.percent(pool) == 0:
-            assert time.monotonic() < until
-            time.sleep(0.2)
+        wait_until(lambda: self.percent(pool) > 0, f"{pool} has weight", SECONDS, 0.2)
 
     def lease_ended(self) -> None:
         """Wait until the Lease of a driver that was killed has run out."""

@@ -9,6 +9,7 @@ from charts import CHARTS
 from faults.bench import STRUCK, Bench
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.versions import versions
+from waiting import wait_until
 
 SERVER, PICKER = "model-server", "epp"
 GATEWAY = ("--namespace", "default", "deployment/inference-gateway-istio")
@@ -164,13 +165,13 @@ def add_adapter(bench: Bench) -> None:
 
 def _wait_for_adapter(bench: Bench, *, served: bool) -> None:
     """Wait, as long as a kubelet may take to bring a ConfigMap up to date, until all servers have it or none does."""
-    deadline = time.monotonic() + 180
     pods = f"/api/v1/namespaces/{bench.namespace}/pods"
-    while {
-        ADAPTER in bench.kubectl("get", f"--raw={pods}/{pod}:8000/proxy/v1/models") for pod in bench.pods(SERVER)
-    } != {served}:
-        assert time.monotonic() < deadline, f"{ADAPTER} served: {not served}"
-        time.sleep(1)
+
+    def reached() -> bool:
+        listed = [bench.kubectl("get", f"--raw={pods}/{pod}:8000/proxy/v1/models") for pod in bench.pods(SERVER)]
+        return {ADAPTER in models for models in listed} == {served}
+
+    wait_until(reached, f"{ADAPTER} served: {served}", 180, 1)
 
 
 def drain_node(bench: Bench) -> None:

@@ -12,6 +12,7 @@ from cluster.pool.pools import Pools
 from inferencepool_rollout.traffic.attribution import picks
 from inferencepool_rollout.traffic.load import Plan, background, send
 from inferencepool_rollout.traffic.request import Completion
+from waiting import wait_until
 
 POOL = "changing"
 HOST = "epp-change.test"
@@ -42,10 +43,8 @@ def served(pools: Pools) -> Iterator[Pools]:
 
 
 def wait_until_served(pools: Pools) -> None:
-    until = time.monotonic() + FOLLOWED_SECONDS
-    while send(pools.cluster.gateway_url, FOOD_REVIEW, Plan(workers=1, count=1)).lost:
-        assert time.monotonic() < until, "the gateway does not serve the route"
-        time.sleep(0.5)
+    url, plan = pools.cluster.gateway_url, Plan(workers=1, count=1)
+    wait_until(lambda: not send(url, FOOD_REVIEW, plan).lost, "the gateway serves the route", FOLLOWED_SECONDS)
 
 
 def epp_pods(pools: Pools) -> set[str]:

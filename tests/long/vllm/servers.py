@@ -6,7 +6,7 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 import tiny_llama
 from charts import CHARTS, VALUES
 from inferencepool_rollout.cluster.kind import Cluster
+from waiting import wait_until
 
 MODEL = "tiny-llama"
 ADAPTER, SOURCE = "food-review-1", "/adapters/food-review-1"
@@ -123,7 +124,8 @@ class Servers:
         self.kubectl("annotate", "pod", self.pod(release), f"changed={time.time()}", "--overwrite")
 
     def wait_for_adapters(self, release: str, *adapters: str) -> None:
-        wait_until(lambda: self.adapters(release) == set(adapters), f"{release} lists {', '.join(adapters)}")
+        what = f"{release} lists {', '.join(adapters)}"
+        wait_until(lambda: self.adapters(release) == set(adapters), what, FOLLOWED_SECONDS)
 
     def ask(self, release: str, model: str) -> Said:
         """Ask one pool, through the gateway and the pool's preview."""
@@ -184,11 +186,3 @@ class Servers:
                 },
             },
         ]
-
-
-def wait_until(holds: Callable[[], bool], what: str, seconds: float = FOLLOWED_SECONDS) -> None:
-    """Return as soon as something holds; fail after so many seconds."""
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.5)

@@ -16,7 +16,8 @@ from inferencepool_rollout.traffic.attribution import gained, picks, served
 from inferencepool_rollout.traffic.load import Plan, send
 from inferencepool_rollout.traffic.request import Completion
 from inferencepool_rollout.traffic.verdict import judge
-from long.vllm.servers import ADAPTER, START_SECONDS, Servers, wait_until
+from long.vllm.servers import ADAPTER, FOLLOWED_SECONDS, START_SECONDS, Servers
+from waiting import wait_until
 
 # With a share of 20 % in place of 10 % the split would be refused with a power of 0.98; alpha is judge's 0.001.
 REQUESTS = 400
@@ -43,7 +44,8 @@ def request(servers: Servers) -> Completion:
 
 def test_a_split_of_90_to_10_holds_by_answers_and_by_picks(servers: Servers) -> None:
     route(servers, "pool-new", WEIGHTS["pool-new"])
-    wait_until(lambda: not send(servers.cluster.gateway_url, request(servers), Plan(count=20)).lost, "the route serves")
+    url = servers.cluster.gateway_url
+    wait_until(lambda: not send(url, request(servers), Plan(count=20)).lost, "the route serves", FOLLOWED_SECONDS)
     api = servers.cluster.core()
     before = [{pool: count(api, servers.namespace, pool) for pool in WEIGHTS} for count in (served, picks)]
     answers = send(servers.cluster.gateway_url, request(servers), Plan(workers=4, count=REQUESTS))

@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from inferencepool_rollout.rollout.plan import Plan, Prometheus, Query, Unit
 from inferencepool_rollout.rollout.prometheus import Watch, ask, written
 from unit.rollout.plans import TEXT, plan_of
 from unit.rollout.run_logs import Recorded
+from waiting import wait_until
 
 SECONDS = 60
 RATIO = "sum(errors{pool='$new', namespace='$namespace'}) / sum(requests{pool='$new'})"
@@ -32,13 +33,6 @@ def free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])
-
-
-def until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + SECONDS
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.2)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +66,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
             except Failure:
                 return False
 
-        until(scraped)
+        wait_until(scraped, "Prometheus has scraped", SECONDS, 0.2)
         yield asked
         process.terminate()
     metrics.shutdown()
@@ -146,7 +140,7 @@ def test_a_value_that_is_not_accepted_violates_it(plan: Plan) -> None:
 def test_a_value_has_to_last_to_violate(plan: Plan) -> None:
     watch = Watch(changed(plan, accept=0.04, lasting=1.0))
     assert watch.findings(1)[0].state is State.OPEN
-    until(lambda: watch.findings(1)[0].state is State.VIOLATED)
+    wait_until(lambda: watch.findings(1)[0].state is State.VIOLATED, "the objective is violated", SECONDS, 0.2)
 
 
 def test_a_value_that_was_fine_in_between_begins_anew(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
