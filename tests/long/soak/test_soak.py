@@ -24,12 +24,10 @@ from inferencepool_rollout.traffic.load import Plan, background
 
 CHANGE_SECONDS, KILLS_EVERY = 10.0, 3  # a weight change every 10 s, a pod ended every third of them
 PERCENTS = (10, 50, 90, 30, 70)
-GROWTH = 1.25  # the median of the last quarter's readings may be that many times that of the second quarter's ...
-SLACK_BYTES = 16 * 2**20  # ... or more by this, whichever is larger
-
-
 ENDED = (("model-server", STRUCK), ("model-server", OTHER), ("epp", STRUCK), ("model-server", OTHER))
 PICKER_SECONDS = 15.0  # from an EPP's end until its successor picks
+GROWTH = 1.25  # the median of the last quarter's readings may be that many times that of the second quarter's ...
+SLACK_BYTES = 16 * 2**20  # ... or more by this, whichever is larger
 
 
 @dataclass(frozen=True)
@@ -66,15 +64,15 @@ def soak(pools: Bench, request: pytest.FixtureRequest) -> Soak:
             began = time.monotonic()
             if began >= end:
                 break
+            memory["harness"].append(_own_bytes())
+            for pool in (STRUCK, OTHER):
+                memory[pool].append(_picker_bytes(pools, pool))
             pools.split(PERCENTS[change % len(PERCENTS)])
             if change % KILLS_EVERY == KILLS_EVERY - 1:
                 component, pool = next(ended)
                 if component == "epp":
                     picker_ended.append(time.time())
                 pools.kubectl("delete", "pod", pools.pods(component, pool)[0], "--wait=false")
-            memory["harness"].append(_own_bytes())
-            for pool in (STRUCK, OTHER):
-                memory[pool].append(_picker_bytes(pools, pool))
             time.sleep(max(began + CHANGE_SECONDS - time.monotonic(), 0))
     answers = Answers.merged(short.answers(), long.answers())
     return Soak(pools.failure_mode, answers, memory, tuple(picker_ended))
@@ -85,6 +83,7 @@ def _own_bytes() -> int:
 
 
 def _picker_bytes(pools: Bench, pool: str) -> int:
+    pools.kubectl("rollout", "status", f"deployment/{pool}-epp", "--timeout=60s")
     (pod,) = pools.pods("epp", pool)
     page = pools.kubectl("get", f"--raw=/api/v1/namespaces/{pools.namespace}/pods/{pod}:9090/proxy/metrics")
     samples = (sample for family in text_string_to_metric_families(page) for sample in family.samples)
