@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from kubernetes import config
-from kubernetes.client import ApiClient
 from kubernetes.client.exceptions import ApiException
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import DynamicApiError, NotFoundError, ResourceNotFoundError
 from urllib3.exceptions import HTTPError
 
 from inferencepool_rollout.adoption.objects import Manifest, Objects
+from inferencepool_rollout.api_client import api_client
 from inferencepool_rollout.failure import Failure
 
 OLD_POOL_API, NEW_API = "inference.networking.x-k8s.io/v1alpha2", "llm-d.ai/v1alpha2"
@@ -38,10 +37,9 @@ class Cluster:
 
     def __init__(self, context: str = "") -> None:
         try:
-            config.load_config(context=context or None)  # type: ignore[no-untyped-call]
-            self._client = DynamicClient(ApiClient())  # type: ignore[no-untyped-call]
-        except (config.ConfigException, HTTPError, ApiException) as error:
-            raise Failure(f"no cluster to import from: {error}; set KUBECONFIG or --context") from None
+            self._client = DynamicClient(api_client("import from", context))  # type: ignore[no-untyped-call]
+        except (HTTPError, ApiException) as error:
+            raise Failure(f"the cluster to import from can't be read: {error}") from None
 
     def read(self, *namespaces: str) -> Objects:
         """Return all objects of KINDS in namespaces; kinds that the cluster does not serve are none."""

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kubernetes import config
-from kubernetes.client import ApiClient, ApiException, CoordinationV1Api, CoreV1Api, CustomObjectsApi
+from kubernetes.client import ApiException, CoordinationV1Api, CoreV1Api, CustomObjectsApi
 from urllib3.exceptions import HTTPError
 
 from inferencepool_rollout import inference_pool
+from inferencepool_rollout.api_client import api_client
 from inferencepool_rollout.failure import Failure
 
 INSTANCE = "app.kubernetes.io/instance"
@@ -74,8 +74,7 @@ class Live:
 
     def __init__(self, namespace: str, context: str = "") -> None:
         self.namespace = namespace
-        _configure(context)
-        client = ApiClient()
+        client = api_client("drive", context)
         self.core, self.coordination = CoreV1Api(client), CoordinationV1Api(client)
         self._custom = CustomObjectsApi(client)
 
@@ -198,17 +197,6 @@ class Live:
         except HTTPError as error:
             raise _unreadable(plural, error) from None
         return list(listed["items"])
-
-
-def _configure(context: str) -> None:
-    """Lead the client to the kubeconfig's context, or to the cluster whose pod this is."""
-    try:
-        config.load_kube_config(context=context or None)  # type: ignore[no-untyped-call]
-    except config.ConfigException as error:
-        try:
-            config.load_incluster_config()  # type: ignore[no-untyped-call]
-        except config.ConfigException:
-            raise Failure(f"no cluster to drive: {error}; set KUBECONFIG or --context") from None
 
 
 def _refers(value: Any, pool: str) -> bool:

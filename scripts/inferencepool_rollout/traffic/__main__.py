@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Mapping, Sequence
 
-from kubernetes import client, config
+from kubernetes.client import CoreV1Api
 from rich.console import Console
 
+from inferencepool_rollout.api_client import api_client
 from inferencepool_rollout.failure import Failure, run_cli
 from inferencepool_rollout.traffic.attribution import PICKS, SERVED, Counter, by_pool, counted, gained, pools_by_prefix
 from inferencepool_rollout.traffic.load import Plan, send
@@ -54,11 +55,8 @@ def _counts(namespace: str | None, pools: Iterable[str], counter: Counter) -> di
     """Read the pools' counters by the current kubeconfig, or nothing if no namespace is given."""
     if not namespace:
         return {}
-    try:
-        config.load_kube_config()  # type: ignore[no-untyped-call]
-    except config.ConfigException as error:
-        raise Failure(f"no cluster to count in: {error}; set KUBECONFIG or leave out --namespace") from None
-    return {pool: counted(client.CoreV1Api(), namespace, pool, counter) for pool in pools}
+    core = CoreV1Api(api_client("count in"))
+    return {pool: counted(core, namespace, pool, counter) for pool in pools}
 
 
 def _weights(texts: Sequence[str]) -> dict[str, float]:
