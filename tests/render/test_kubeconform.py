@@ -23,6 +23,11 @@ SCENARIOS = sorted(
     ]
 )
 
+EVERY_OBJECT = [
+    *(("inferencepool", path) for path in sorted(Path(__file__).parent.glob("pool/kitchen-sink*.yaml"))),
+    *(("rollout-route", path) for path in sorted(CHARTS.glob("rollout-route/ci/*-values.yaml"))),
+]
+
 
 def _refused(folder: Path) -> dict[str, list[str]]:
     """What kubeconform says of the manifests that it refuses, by the stem of their file in `folder`."""
@@ -52,6 +57,12 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
 def test_a_scenario_renders_only_what_the_api_takes(refused: dict[str, list[str]], chart: str, values: Path) -> None:
     assert render(chart, "pool-old", files=[values])
     assert refused.get(str(SCENARIOS.index((chart, values))), []) == []
+
+
+@pytest.mark.parametrize(("chart", "values"), EVERY_OBJECT, ids=lambda value: getattr(value, "stem", value))
+def test_a_release_and_a_namespace_named_by_digits_stay_names(tmp_path: Path, chart: str, values: Path) -> None:
+    (tmp_path / "rendered.yaml").write_text(yaml.safe_dump_all(render(chart, "123", files=[values], namespace="456")))
+    assert _refused(tmp_path) == {}
 
 
 @pytest.mark.parametrize("chart", ["inferencepool", "rollout-route"])

@@ -31,8 +31,8 @@
 {{- if and (eq .Values.lora.mode "syncer") (eq (include "inferencepool.adaptersName" .) (include "inferencepool.pluginsName" .)) -}}
 {{- fail (printf "adopt.adapters and the EPP's configuration are both the ConfigMap %s; give each its own, or empty adopt.epp.configMap" (include "inferencepool.adaptersName" .)) -}}
 {{- end -}}
-{{- if and .Values.leaderWorkerSet.enabled (or $adopt.modelServer.name $adopt.modelServer.selector $adopt.modelServer.template) -}}
-{{- fail "adopt.modelServer names a Deployment, but leaderWorkerSet.enabled is true; set leaderWorkerSet.enabled=false" -}}
+{{- if and .Values.leaderWorkerSet.enabled (or $adopt.modelServer.name $adopt.modelServer.selector $adopt.modelServer.template $adopt.pool.selector) -}}
+{{- fail "adopt.modelServer or adopt.pool is of a Deployment, but leaderWorkerSet.enabled is true; set leaderWorkerSet.enabled=false" -}}
 {{- end -}}
 {{- end }}
 

@@ -27,7 +27,7 @@ v1
 {{- define "inferencepool.poolRef" -}}
 group: {{ (include "inferencepool.api" . | fromJson).poolVersion | dir }}
 kind: InferencePool
-name: {{ .Release.Name }}
+name: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- /* A part of an object's name from any `text`: itself, or what may stand in a name and a hash to tell it apart. */}}

@@ -16,7 +16,7 @@
 {{- /* Labels of every object, from chart and release. */}}
 {{- define "inferencepool.labels" -}}
 app.kubernetes.io/name: inferencepool
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
@@ -33,19 +33,24 @@ adopt, or the chart's. */}}
 {{- /* Labels of the chart's own that tell the pods of one part of this release, from `root` and `component`. */}}
 {{- define "inferencepool.ownLabels" -}}
 app.kubernetes.io/name: inferencepool
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
-{{- /* A LabelSelector of all pods that compute for this release's model: servers, and the workers of a leaderWorkerSet. */}}
+{{- /* A LabelSelector of all pods that compute for this release's model, servers and the workers of a leaderWorkerSet, from
+the release, or adopt.modelServer.selector: an adopted pod need not have the chart's labels. */}}
 {{- define "inferencepool.nodesSelector" -}}
 matchLabels:
+  {{- with .Values.adopt.modelServer.selector }}
+  {{- toYaml . | nindent 2 }}
+  {{- else }}
   app.kubernetes.io/name: inferencepool
-  app.kubernetes.io/instance: {{ .Release.Name }}
+  app.kubernetes.io/instance: {{ .Release.Name | quote }}
 matchExpressions:
   - key: app.kubernetes.io/component
     operator: In
     values: [model-server, model-server-worker]
+  {{- end }}
 {{- end }}
 
 {{- /* An image reference, from `image` (registry, repository, tag, digest) and `root` (global.imageRegistry). */}}

@@ -2,7 +2,7 @@
 {{- define "inferencepool.poolLabel" -}}
 relabelings:
   - targetLabel: inferencepool
-    replacement: {{ .Release.Name }}
+    replacement: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- /* The alerts of a rollout as a YAML map: name to `expr`, `for`, `severity`, `summary`, from observability.alerts. */}}

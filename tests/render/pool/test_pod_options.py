@@ -95,6 +95,23 @@ def test_a_drain_takes_one_server_at_a_time_unless_it_serves_nobody(group: dict[
     assert component["values"] == ["model-server", "model-server-worker"]
 
 
+def test_what_guards_model_servers_guards_adopted_ones_by_their_own_labels() -> None:
+    labels = {"app": "vllm-llama2-7b"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "vllm", "image": "example.com/a:v1"}]}}
+    adopted = {"adopt": {"modelServer": {"selector": labels, "template": template}}, "networkPolicy": {"enabled": True}}
+    manifests = render("inferencepool", "pool-old", adopted)
+    guards = [only(manifests, "PodDisruptionBudget")["spec"]["selector"]]
+    guards += [only(manifests, "NetworkPolicy", "pool-old")["spec"]["podSelector"]]
+    assert guards == [{"matchLabels": labels}] * 2
+
+
+def test_a_network_policy_names_ports_by_number_since_an_adopted_pod_need_not_name_them() -> None:
+    manifests = render("inferencepool", "pool-old", {"networkPolicy": {"enabled": True}})
+    policies = [manifest["spec"] for manifest in manifests if manifest["kind"] == "NetworkPolicy"]
+    rules = [rule for spec in policies for rule in [*spec["ingress"], *spec["egress"]]]
+    assert {type(port["port"]) for rule in rules for port in rule.get("ports", [])} == {int}
+
+
 def test_a_drain_may_take_all_servers_where_that_is_told() -> None:
     manifests = render("inferencepool", "pool-old", {"modelServer": {"podDisruptionBudget": {"enabled": False}}})
     assert "PodDisruptionBudget" not in {m["kind"] for m in manifests}
