@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from charts import CHARTS, VALUES, Manifest, RenderError, only, render
 from inferencepool_rollout.programs import module_folder
 
 ALL = VALUES / "observability.yaml"
+EPPS = {"pool-new-epp", "picker"}
 
 
 def rendered(release: str = "pool-new") -> list[Manifest]:
@@ -84,11 +86,35 @@ def test_the_pod_monitor_scrapes_the_ports_that_pods_have() -> None:
     assert {e["port"] for e in only(rendered(), "PodMonitor")["spec"]["podMetricsEndpoints"]} == ports
 
 
-def test_the_service_monitor_scrapes_the_service_of_the_epp() -> None:
-    service = only(rendered(), "Service", "pool-new-epp")
-    spec = only(rendered(), "ServiceMonitor")["spec"]
+def adopting() -> list[Manifest]:
+    """A release over pods that others made: with their own labels, and ports without a name."""
+
+    def part(name: str, port: int) -> dict[str, Any]:
+        containers = [{"name": name, "image": f"example.com/{name}:v1", "ports": [{"containerPort": port}]}]
+        template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": containers}}
+        return {"name": name, "selector": {"app": name}, "template": template}
+
+    epp = {**part("picker", 9090), "servicePorts": [{"name": "grpc", "port": 9002}]}
+    values = {"adopt": {"modelServer": part("vllm", 8000), "epp": epp}}
+    return render("inferencepool", "pool-new", values, files=[ALL], namespace="llm")
+
+
+def test_the_pod_monitor_scrapes_an_adopted_pod_by_its_ports_number() -> None:
+    spec = only(adopting(), "PodMonitor")["spec"]
+    assert spec["selector"] == {"matchLabels": {"app": "vllm"}}
+    assert spec["podMetricsEndpoints"][0].items() >= {"portNumber": 8000, "path": "/metrics"}.items()
+
+
+@pytest.mark.parametrize("manifests", [rendered, adopting])
+def test_the_service_monitor_scrapes_the_pods_behind_the_service_of_the_epp(
+    manifests: Callable[[], list[Manifest]],
+) -> None:
+    deployment = next(m for m in manifests() if m["kind"] == "Deployment" and m["metadata"]["name"] in EPPS)
+    service = only(manifests(), "Service", deployment["metadata"]["name"])
+    spec = only(manifests(), "ServiceMonitor")["spec"]
+    ports = deployment["spec"]["template"]["spec"]["containers"][0]["ports"]
     assert spec["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
-    assert spec["endpoints"][0]["port"] in {port["name"] for port in service["spec"]["ports"]}
+    assert spec["endpoints"][0]["targetPort"] in {port["containerPort"] for port in ports}
 
 
 def test_an_epp_that_wants_a_token_is_not_scraped_without_one() -> None:
