@@ -1,4 +1,4 @@
-"""How many short completions a second one core can ask for, ours beside hey and wrk (where they are on PATH).
+"""How many short completions a second one core can ask for, ours beside hey, and wrk where it is on PATH.
 
     python tests/benchmarks/load_rate.py [--seconds 5] [--workers 16]
 
@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 
 from benchmarks.result import Result  # noqa: E402
+from inferencepool_rollout.programs import compiled  # noqa: E402
 from inferencepool_rollout.traffic.load import Plan, send  # noqa: E402
 from inferencepool_rollout.traffic.request import Completion  # noqa: E402
 from unit.traffic.completion_servers import serving, whole  # noqa: E402
@@ -93,7 +94,7 @@ def ours(url: str, workers: int, seconds: float, stream: bool = False) -> float:
 
 def hey(url: str, workers: int, seconds: float) -> float:
     """Requests/s of hey on one core."""
-    words = ["hey", "-cpus", "1", "-c", f"{workers}", "-z", f"{seconds}s", "-m", "POST"]
+    words = [str(compiled(["hey"])["hey"]), "-cpus", "1", "-c", f"{workers}", "-z", f"{seconds}s", "-m", "POST"]
     words += ["-T", "application/json", "-d", REQUEST.body().decode(), f"{url}/v1/completions"]
     return _rate(words, r"Requests/sec:\s+([\d.]+)")
 
@@ -128,11 +129,9 @@ def measure(workers: int, length: float) -> Result:
             row("ours", "in process", lambda: ours(server.url, workers, length))
             row("ours, streams", "in process", lambda: ours(server.url, workers, length, True))
         row("ours", "apart", lambda: ours(apart, workers, length))
-        for name, other in (("hey", hey), ("wrk", wrk)):
-            if shutil.which(name):
-                row(name, "apart", lambda other=other: other(apart, workers, length))  # type: ignore[misc]
-            else:
-                rows.append((name, "apart", "not on PATH"))
+        row("hey", "apart", lambda: hey(apart, workers, length))
+        if shutil.which("wrk"):
+            row("wrk", "apart", lambda: wrk(apart, workers, length))
     return Result(
         "Load that one core makes",
         f"Short completions by {workers} workers on one core; the server `apart` has a core to itself.",
