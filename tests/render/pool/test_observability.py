@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from charts import CHARTS, VALUES, Manifest, RenderError, only, render
 from inferencepool_rollout.programs import module_folder
+from prometheus_tools import program
 
 ALL = VALUES / "observability.yaml"
 EPPS = {"pool-new-epp", "picker"}
@@ -65,6 +69,15 @@ def expressions() -> list[str]:
 def test_every_expression_asks_for_metrics_that_exist() -> None:
     known = of_the_epp() | of_vllm() | of_the_syncer()
     assert [e for e in expressions() if not named(e) or named(e) - known] == []
+
+
+def test_every_expression_of_the_dashboard_is_promql(tmp_path: Path) -> None:
+    asked = [t["expr"].replace("$__rate_interval", "5m") for panel in dashboard()["panels"] for t in panel["targets"]]
+    recorded = [{"record": f"asked:{place}", "expr": expression} for place, expression in enumerate(asked)]
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": recorded}]}))
+    words = [program("promtool"), "check", "rules", str(tmp_path / "rules.yaml")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert f"{len(asked)} rules found" in done.stdout, done.stderr
 
 
 def test_every_expression_asks_for_one_namespace_and_pool() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 import socket
 import subprocess
 import time
@@ -15,12 +14,12 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
-from inferencepool_rollout.debian import unpacked
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.rollout import prometheus as module
 from inferencepool_rollout.rollout.decision import Action, Finding, State, decide
 from inferencepool_rollout.rollout.plan import Plan, Prometheus, Query, Unit
 from inferencepool_rollout.rollout.prometheus import Watch, ask, written
+from prometheus_tools import program
 from unit.rollout.plans import TEXT, plan_of
 from unit.rollout.run_logs import Recorded
 from waiting import wait_until
@@ -49,9 +48,8 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
     config = folder / "prometheus.yml"
     jobs = [{"job_name": "test", "static_configs": [{"targets": [f"127.0.0.1:{metrics.server_port}"]}]}]
     config.write_text(yaml.safe_dump({"global": {"scrape_interval": "1s"}, "scrape_configs": jobs}))
-    program = shutil.which("prometheus") or unpacked("prometheus") / "usr/bin/prometheus"
     words = [
-        program,
+        program("prometheus"),
         f"--config.file={config}",
         f"--storage.tsdb.path={folder}",
         f"--web.listen-address=127.0.0.1:{port}",
