@@ -60,10 +60,13 @@ spec:
           port: 9003
           service: {{ $epp.healthServices.readiness }}
         periodSeconds: 2
+      {{- if eq (int .Values.epp.replicas) 1 }}
+      # a leader must not linger: nobody else leads before it ends
       lifecycle:
         preStop:
           sleep:
             seconds: 5
+      {{- end }}
       securityContext:
         allowPrivilegeEscalation: false
         readOnlyRootFilesystem: true

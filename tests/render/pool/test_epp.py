@@ -124,6 +124,19 @@ def test_several_replicas_elect_a_leader_and_have_a_budget(generation: str) -> N
     assert only(three, "PodDisruptionBudget", "pool-new-epp")["spec"]["maxUnavailable"] == "100%"
 
 
+def test_one_replica_lingers_and_is_replaced_after_its_successor_is_ready() -> None:
+    deployment = only(rendered("1.x"), "Deployment", "pool-new-epp")["spec"]
+    assert deployment["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    assert container(rendered("1.x"))["lifecycle"] == {"preStop": {"sleep": {"seconds": 5}}}
+
+
+def test_a_leader_goes_at_once_beside_successors_that_can_be_ready_only_then() -> None:
+    three = rendered("1.x", replicas=3)
+    deployment = only(three, "Deployment", "pool-new-epp")["spec"]
+    assert deployment["strategy"]["rollingUpdate"] == {"maxSurge": "100%", "maxUnavailable": "100%"}
+    assert "lifecycle" not in container(three)
+
+
 def test_metrics_without_a_token_need_no_right_in_the_cluster() -> None:
     assert not [m for m in rendered("1.x", metricsAuth=False) if m["kind"].startswith("ClusterRole")]
     assert len([m for m in rendered("1.x") if m["kind"].startswith("ClusterRole")]) == 2
