@@ -43,7 +43,8 @@ class Bench:
         By its own name: an alias is the EPP's to rewrite, and without one a server answers 404, FailOpen or not.
         """
         tokens = STREAM_TOKENS if stream else 4
-        return Completion("food-review-1", max_tokens=tokens, stream=stream, headers={"Host": self.host})
+        headers = {"Host": self.host}
+        return Completion("food-review-1", max_tokens=tokens, stream=stream, headers=headers, ignore_eos=stream)
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         return self.cluster.kubectl("--namespace", self.namespace, *arguments, stdin=stdin)

@@ -61,11 +61,12 @@ spec:
           service: {{ $epp.healthServices.readiness }}
         periodSeconds: 2
       {{- if eq (int .Values.epp.replicas) 1 }}
-      # a leader must not linger: nobody else leads before it ends
+      # Nobody asks it any more, but it is a part of every answer that it has picked a server for, to the answer's end.
+      # (A leader must not linger: nobody else leads before it ends.)
       lifecycle:
         preStop:
           sleep:
-            seconds: 5
+            seconds: {{ include "inferencepool.eppPreStopSeconds" . }}
       {{- end }}
       securityContext:
         allowPrivilegeEscalation: false

@@ -28,6 +28,11 @@
 {{- $name -}}
 {{- end }}
 
+{{- /* Seconds until an EPP that goes is told to, from epp.terminationGracePeriodSeconds: once told it takes 30 s at most. */}}
+{{- define "inferencepool.eppPreStopSeconds" -}}
+{{- max 5 (sub .Values.epp.terminationGracePeriodSeconds 30) -}}
+{{- end }}
+
 {{- /* Image of the EPP: epp.image over the generation's. */}}
 {{- define "inferencepool.eppImage" -}}
 {{- include "inferencepool.imageOver" (dict "root" . "image" .Values.epp.image "preset" (include "inferencepool.epp" . | fromJson).image) -}}

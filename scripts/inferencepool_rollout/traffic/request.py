@@ -40,6 +40,8 @@ class Completion:
     chat: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
     """Sent with each request; `Host` is taken too."""
+    ignore_eos: bool = False
+    """Whether the model goes on to `max_tokens`: a field that vLLM and those after it take beyond OpenAI's."""
 
     def url(self, base: str) -> URL:
         """Return the endpoint below the base URL; raises Failure if that is no http(s) URL."""
@@ -58,8 +60,7 @@ class Completion:
             asked["messages"] = [{"role": "user", "content": self.prompt}]
         else:
             asked["prompt"] = self.prompt
-        if self.stream:
-            asked["stream"] = True
+        asked |= {field: True for field in ("stream", "ignore_eos") if getattr(self, field)}
         return json.dumps(asked).encode()
 
 

@@ -18,13 +18,19 @@ POOL = "changing"
 HOST = "epp-change.test"
 FOOD_REVIEW = Completion("food-review", headers={"Host": HOST})
 FOLLOWED_SECONDS = 30
-VALUES = {"pool.failureMode": "FailClose"}
+VALUES = {
+    "pool.failureMode": "FailClose",
+    "modelServer.extraArgs": ["--inter-token-latency=40ms", "--max-num-seqs=256"],
+}
+LINGERING = {"epp.terminationGracePeriodSeconds": 75}  # 45 s until it is told to end, and 30 s more
+ESSAY = Completion("food-review", max_tokens=1000, stream=True, headers={"Host": HOST}, ignore_eos=True)
+ESSAY_SECONDS = 40  # 1000 x 40 ms: longer than an EPP lives that is told to end at once
 
 
 @pytest.fixture(scope="module")
 def served(pools: Pools) -> Iterator[Pools]:
     """A pool behind the shared gateway, under a hostname of its own."""
-    pools.install(POOL, VALUES)
+    pools.install(POOL, {**VALUES, **LINGERING})
     backend = {"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": POOL}
     route = {
         "apiVersion": "gateway.networking.k8s.io/v1",
@@ -56,18 +62,22 @@ def change(pools: Pools, values: dict[str, Any]) -> None:
     """Upgrade the release with these values and wait until its old EPP is gone."""
     before = epp_pods(pools)
     pools.install(POOL, {**VALUES, **values})
-    pools.kubectl("wait", "--for=delete", *before, "--timeout=60s")
+    pools.kubectl("wait", "--for=delete", *before, "--timeout=120s")
 
 
-def test_a_changed_plugin_config_starts_a_new_epp_and_loses_no_request(served: Pools) -> None:
-    before = epp_pods(served)
-    with background(served.cluster.gateway_url, FOOD_REVIEW, Plan(rate=50, seconds=180)) as load:
-        time.sleep(1)
+def test_a_changed_plugin_config_starts_a_new_epp_and_loses_no_answer_however_long(served: Pools) -> None:
+    before, url = epp_pods(served), served.cluster.gateway_url
+    with (
+        background(url, FOOD_REVIEW, Plan(rate=20, seconds=180)) as short,
+        background(url, ESSAY, Plan(rate=1, seconds=180, workers=200, timeout=4 * ESSAY_SECONDS)) as long,
+    ):
+        time.sleep(2)
         change(served, {"epp.plugins.preset": "lora-affinity"})
         time.sleep(1)
-    answers = load.answers()
-    assert answers.lost == 0
-    assert len(answers) > 200
+    for answers in (short.answers(), long.answers()):
+        assert answers.lost == 0, answers.causes()
+    assert len(short.answers()) > 200
+    assert float(long.answers().latency.min()) > ESSAY_SECONDS
     assert not before & epp_pods(served)
 
 

@@ -124,10 +124,15 @@ def test_several_replicas_elect_a_leader_and_have_a_budget(generation: str) -> N
     assert only(three, "PodDisruptionBudget", "pool-new-epp")["spec"]["maxUnavailable"] == "100%"
 
 
-def test_one_replica_lingers_and_is_replaced_after_its_successor_is_ready() -> None:
+def test_one_replica_is_replaced_after_its_successor_is_ready() -> None:
     deployment = only(rendered("1.x"), "Deployment", "pool-new-epp")["spec"]
     assert deployment["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
-    assert container(rendered("1.x"))["lifecycle"] == {"preStop": {"sleep": {"seconds": 5}}}
+
+
+@pytest.mark.parametrize(("grace", "lingers"), [(130, 100), (36, 6), (20, 5), (5, 5)])
+def test_it_lingers_for_the_answers_that_it_is_a_part_of_and_has_30_s_left_to_end(grace: int, lingers: int) -> None:
+    manifests = rendered("1.x", terminationGracePeriodSeconds=grace)
+    assert container(manifests)["lifecycle"] == {"preStop": {"sleep": {"seconds": lingers}}}
 
 
 def test_a_leader_goes_at_once_beside_successors_that_can_be_ready_only_then() -> None:
