@@ -1,5 +1,6 @@
 {{- /* Nothing, or a refusal of values that each are valid and together are not. */}}
 {{- define "inferencepool.checks" -}}
+{{- include "inferencepool.checkServiceName" . }}
 {{- include "inferencepool.checkDrain" . }}
 {{- include "inferencepool.checkLists" . }}
 {{- include "inferencepool.checkAdapters" . }}
@@ -12,6 +13,14 @@
 {{- include "inferencepool.checkPlugins" . }}
 {{- include "inferencepool.checkModelServer" . }}
 {{- include "inferencepool.checkAdopt" . }}
+{{- end }}
+
+{{- /* Nothing, or a refusal because the name of the EPP, from the release or adopt.epp.name, can't be a Service's. */}}
+{{- define "inferencepool.checkServiceName" -}}
+{{- $name := include "inferencepool.eppName" . -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$" $name) -}}
+{{- fail (printf "the EPP's Service can't be named %s: a Service's name begins with a letter and has letters, digits and - alone; name the release so, or set adopt.epp.name" $name) -}}
+{{- end -}}
 {{- end }}
 
 {{- /* Nothing, or a refusal because modelServer.drain does not let a generation end. */}}

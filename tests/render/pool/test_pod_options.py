@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from charts import Manifest, only, render
+from charts import Manifest, RenderError, only, render
 
 VOLUME = {"name": "mine", "emptyDir": {}}
 MOUNT = {"name": "mine", "mountPath": "/mine"}
@@ -118,14 +118,21 @@ def test_a_drain_may_take_all_servers_where_that_is_told() -> None:
 
 
 def test_a_name_that_yaml_would_read_as_something_else_stays_a_name() -> None:
-    adopted = {"modelServer": {"name": "1"}, "epp": {"name": "true", "configMap": "2"}, "adapters": "3", "rewrite": "4"}
+    adopted = {"modelServer": {"name": "1"}, "epp": {"name": "on", "configMap": "2"}, "adapters": "3", "rewrite": "4"}
     values = {
         "adopt": adopted,
         "aliases": [{"model": "a", "targets": [{"model": "b"}]}],
         "model": {"cache": {"claimName": "5"}, "source": {"type": "pvc", "claimName": "6"}},
     }
     manifests = render("inferencepool", "pool-old", values)
-    assert {"1", "true", "2", "3", "4"} <= {manifest["metadata"]["name"] for manifest in manifests}
+    assert {"1", "on", "2", "3", "4"} <= {manifest["metadata"]["name"] for manifest in manifests}
     volumes = only(manifests, "Deployment", "1")["spec"]["template"]["spec"]["volumes"]
     claims = [volume["persistentVolumeClaim"]["claimName"] for volume in volumes if "persistentVolumeClaim" in volume]
     assert claims == ["5", "6"]
+
+
+@pytest.mark.parametrize("release", ["123", "old.pool"])
+def test_a_release_whose_epp_could_have_no_service_is_refused(release: str) -> None:
+    with pytest.raises(RenderError, match=rf"Service can't be named {release}-epp.*name the release so, or set adopt"):
+        render("inferencepool", release)
+    assert only(render("inferencepool", release, {"adopt": {"epp": {"name": "picker"}}}), "Service")
