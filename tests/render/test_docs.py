@@ -44,6 +44,9 @@ def test_a_command_of_the_docs_is_one_that_its_program_takes(command: str) -> No
     if program == "sh":
         assert words == [WRITTEN_BY_THE_IMPORT]
         return
+    if program == "sleep":
+        assert words[0].isdigit()
+        return
     if program.startswith("./"):
         assert (ROOT / program).is_file()
         return

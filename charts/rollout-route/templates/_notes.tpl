@@ -42,6 +42,9 @@
 {{- with (include "rollout-route.changesRemark" . ) }}
   {{- $remarks = append $remarks . }}
 {{- end }}
+{{- with (include "rollout-route.emptiedRemark" . ) }}
+  {{- $remarks = append $remarks . }}
+{{- end }}
 {{- if not $guards.pools }}
   {{- $remarks = append $remarks "NOT CHECKED: guards.pools is false. Whether the pools are there and accepted was not looked at." }}
 {{- end }}
@@ -62,6 +65,22 @@
   {{- with (include "rollout-route.changes" . | fromJson).lines }}
     {{- printf "Changed beside the weights:\n%s" (join "\n" .) }}
   {{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* That a pool which had a share until this revision is still answering; nothing if there is none. */}}
+{{- define "rollout-route.emptiedRemark" -}}
+{{- $namespace := .root.Release.Namespace }}
+{{- $asked := list }}
+{{- range (include "rollout-route.splitRefs" (include "rollout-route.spec" .root | fromJson) | fromJson).refs }}
+  {{- if gt (int (dig "weight" 1 .)) 0 }}{{ $asked = append $asked (include "rollout-route.poolKey" (dict "ref" . "namespace" $namespace)) }}{{ end }}
+{{- end }}
+{{- $emptied := list }}
+{{- range $pool, $share := include "rollout-route.shares" (dict "spec" (default dict .live.spec) "namespace" $namespace) | fromJson }}
+  {{- if and (gt (int $share) 0) (not (has $pool $asked)) }}{{ $emptied = append $emptied $pool }}{{ end }}
+{{- end }}
+{{- with $emptied }}
+  {{- printf "%s: no more requests, but answers may still be under way, which helm uninstall would cut. Let your longest generation pass first." (join ", " .) }}
 {{- end }}
 {{- end }}
 

@@ -155,6 +155,15 @@ def test_the_guards_can_be_left_out(release: Release) -> None:
     assert "guards.enabled is false" in release.upgrade("--set", "weights.new=100,guards.enabled=false")
 
 
+def test_the_notes_say_of_a_pool_without_requests_that_it_may_still_answer(release: Release) -> None:
+    release.install("--set", "weights.new=50")
+    assert "under way" not in release.upgrade("--set", "weights.new=60")
+    notes = release.upgrade("--set", "weights.new=100")
+    (remark,) = (line for line in notes.splitlines() if "under way" in line)
+    assert "pool-old" in remark
+    assert "pool-new" not in remark
+
+
 def test_the_notes_show_both_splits_and_the_way_back(release: Release) -> None:
     release.install()
     notes = release.upgrade("--set", "weights.new=10").splitlines()
