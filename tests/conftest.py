@@ -8,10 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from inferencepool_rollout import engine
-from inferencepool_rollout.cluster import kind
+from clusters import standing
 from inferencepool_rollout.cluster.kind import Cluster
-from inferencepool_rollout.cluster.ready import ready
 from inferencepool_rollout.tools import tool
 
 NAME, PORT = "inferencepool-test", 18081
@@ -25,12 +23,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    made = ready(request.config.getoption("--cluster"), request.config.getoption("--port"))
-    yield made
-    if not request.config.getoption("--keep-cluster"):
-        kind.down(made.engine, made.name)
-        if not kind.ours():
-            engine.stop()
+    with standing(request.config) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import pod_network
 from charts import CHARTS, VALUES
 from inferencepool_rollout.cluster.kind import Cluster
 from inferencepool_rollout.failure import Failure
@@ -39,9 +40,7 @@ class Team:
 
     def processes(self, pod: dict[str, Any]) -> list[str]:
         """Process ids, in the node, of the pod's containers."""
-        uid = pod["metadata"]["uid"]
-        script = 'grep -l -e "$1" -e "$(echo "$1" | tr - _)" /proc/[0-9]*/cgroup 2>/dev/null || true'
-        return re.findall(r"/proc/(\d+)/", self.node("sh", "-c", script, "processes", uid))
+        return pod_network.processes(self.cluster, pod["metadata"]["uid"])
 
 
 @pytest.fixture(scope="module")

@@ -105,7 +105,7 @@ def up(engine: Engine, name: str, port: int, workers: int = 0) -> Cluster:
         )  # fmt: skip
     if workers:
         with step(f"joining {workers} more nodes", "10 s"):
-            nodes.join(cluster, bridged=_built_here(engine))
+            nodes.join(cluster, bridged=built_here(engine))
     _write_state(name, {"port": port, "container": _container(engine, name)})
     return cluster
 
@@ -124,6 +124,11 @@ def ours() -> list[str]:
     return sorted(path.parent.name for path in (cache.root() / "clusters").glob("*/state.json"))
 
 
+def built_here(engine: Engine) -> bool:
+    """Whether the node's image is the one built from registry packages, whose network is a bridge."""
+    return bool(build.inputs_label(engine, versions().images["node"].name))
+
+
 def _config(engine: Engine, port: int, workers: int) -> dict[str, object]:
     """kind's configuration (kind.x-k8s.io/v1alpha4): the published node's, or what the one built here needs."""
     image = versions().images["node"].name
@@ -136,18 +141,13 @@ def _config(engine: Engine, port: int, workers: int) -> dict[str, object]:
     }
     others = [{"role": "worker", "image": image} for _ in range(workers)]
     config: dict[str, object] = {"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "nodes": [first, *others]}
-    if _built_here(engine):
+    if built_here(engine):
         config["networking"] = {"disableDefaultCNI": True, "podSubnet": "10.244.0.0/16"}
     if engine.runc:
         config["featureGates"] = {"KubeletInUserNamespace": True}
     if engine.cgroup_v1:
         config["kubeadmConfigPatches"] = ["kind: KubeletConfiguration\nfailCgroupV1: false\n"]
     return config
-
-
-def _built_here(engine: Engine) -> bool:
-    """Whether the node's image is the one built from registry packages, whose network is a bridge."""
-    return bool(build.inputs_label(engine, versions().images["node"].name))
 
 
 def _container(engine: Engine, name: str) -> str:

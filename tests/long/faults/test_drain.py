@@ -7,22 +7,19 @@ from collections.abc import Iterator
 
 import pytest
 
+from clusters import standing
 from faults.bench import OTHER, STRUCK, Bench, bench
 from faults.matrix import Matrix
 from faults.strikes import WORKER
 from faults.table import CLOSE, OPEN, ROWS, Row
-from inferencepool_rollout.cluster import kind
 from inferencepool_rollout.cluster.kind import Cluster
-from inferencepool_rollout.cluster.ready import ready
 
 
 @pytest.fixture(scope="module")
 def two_nodes(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    made = ready(f"{request.config.getoption('--cluster')}-2", request.config.getoption("--port") + 10, workers=1)
-    made.kubectl("uncordon", WORKER.format(made.name))
-    yield made
-    if not request.config.getoption("--keep-cluster"):
-        kind.down(made.engine, made.name)
+    with standing(request.config, "-2", 10, workers=1) as made:
+        made.kubectl("uncordon", WORKER.format(made.name))
+        yield made
 
 
 @pytest.fixture(scope="module", params=[OPEN, CLOSE])

@@ -1,0 +1,81 @@
+"""Which ports a pod reaches, asked from the node in the pod's own network: an image without a shell is asked too."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_rollout.versions import versions
+
+CONNECT_SECONDS = 5
+VISITED = (8443, 8081)  # where a visitor listens
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A pod: where it is reached, and from where it reaches others."""
+
+    cluster: Cluster
+    uid: str
+    address: str
+
+    def reached(self, *targets: tuple[Pod, int]) -> set[tuple[Pod, int]]:
+        """Those ports of other pods to which a TCP connection opens."""
+        asked = {f"{pod.address}/{port}": (pod, port) for pod, port in targets}
+        enter = ("nsenter", "--target", processes(self.cluster, self.uid)[0], "--net")
+        printed = _node(self.cluster, *enter, "bash", "-c", _CONNECT, "connect", *asked)
+        return {asked[opened] for opened in printed.split()}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A namespace."""
+
+    cluster: Cluster
+    namespace: str
+
+    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+        return self.cluster.kubectl("--namespace", self.namespace, *arguments, stdin=stdin)
+
+    def pods(self, selector: str) -> list[Pod]:
+        """The pods with these labels that are not ending."""
+        items: list[Any] = json.loads(self.kubectl("get", "pods", f"--selector={selector}", "--output=json"))["items"]
+        staying = [pod for pod in items if "deletionTimestamp" not in pod["metadata"]]
+        return [Pod(self.cluster, pod["metadata"]["uid"], pod["status"]["podIP"]) for pod in staying]
+
+    def visitor(self, name: str) -> Pod:
+        """A new pod that belongs to nobody and listens on VISITED."""
+        image = versions().images["lora-syncer"].name
+        containers = [
+            {"name": f"port-{port}", "image": image, "command": ["python3", "-m", "http.server", str(port)]}
+            for port in VISITED
+        ]
+        spec = {"terminationGracePeriodSeconds": 0, "containers": containers}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": name}}, "spec": spec}
+        self.kubectl("apply", "--filename=-", stdin=yaml.safe_dump(pod))
+        self.kubectl("wait", f"pod/{name}", "--for=condition=Ready", "--timeout=120s")
+        (made,) = self.pods(f"app={name}")
+        return made
+
+
+def processes(cluster: Cluster, uid: str) -> list[str]:
+    """Process ids, in the node, of the containers of the pod with that uid."""
+    script = 'grep -l -e "$1" -e "$(echo "$1" | tr - _)" /proc/[0-9]*/cgroup 2>/dev/null || true'
+    return re.findall(r"/proc/(\d+)/", _node(cluster, "sh", "-c", script, "processes", uid))
+
+
+_CONNECT = f"""
+for target in "$@"; do
+    (timeout {CONNECT_SECONDS} bash -c "exec 3<>/dev/tcp/$target" 2>/dev/null && echo "$target") &
+done
+wait
+"""
+
+
+def _node(cluster: Cluster, *command: str) -> str:
+    return cluster.engine.docker("exec", f"{cluster.name}-control-plane", *command)
