@@ -29,6 +29,7 @@ HANDED_ON: dict[str, Any] = {
     "extraVolumeMounts": {"name": "tmp", "mountPath": "/more"},
     "extraVolumes": {"name": "more", "emptyDir": {}},
     "gateways": {"namespaceSelector": {"matchLabels": {"a": "b"}}},
+    "eppEgress": {"ports": [{"port": 443}]},
     "modelServerEgress": {"ports": [{"port": 443}]},
     "monitoring": {"podSelector": {}},
     "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}},

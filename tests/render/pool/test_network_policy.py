@@ -1,0 +1,28 @@
+"""`networkPolicy`: who gets in, and what gets out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from charts import Manifest, only, render
+
+
+def policy(name: str, **values: Any) -> Manifest:
+    manifests = render("inferencepool", "pool-old", {"networkPolicy": {"enabled": True, **values}})
+    found: Manifest = only(manifests, "NetworkPolicy", name)["spec"]
+    return found
+
+
+def test_an_epp_reaches_what_its_egress_names_in_place_of_the_api_server_s_usual_ports() -> None:
+    usual = {"ports": [{"port": 443}, {"port": 6443}]}
+    own = {"ports": [{"port": 8443}], "to": [{"ipBlock": {"cidr": "192.0.2.1/32"}}]}
+    before, after = policy("pool-old-epp")["egress"], policy("pool-old-epp", eppEgress=[own])["egress"]
+    assert usual in before
+    assert after == [own if rule == usual else rule for rule in before]
+
+
+def test_no_egress_that_is_named_is_none_but_to_names_and_to_the_pool() -> None:
+    servers, epp = (policy(name, eppEgress=[], modelServerEgress=[])["egress"] for name in ("pool-old", "pool-old-epp"))
+    assert [[port["port"] for port in rule.get("ports", [])] for rule in servers] == [[53, 53], []]
+    assert [[port["port"] for port in rule["ports"]] for rule in epp] == [[53, 53], [8000]]
+    assert all("podSelector" in rule["to"][0] for rule in (servers[1], epp[1]))
