@@ -7,6 +7,7 @@ import json
 import os
 import ssl
 import sys
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 TIMEOUT_SECONDS = 10
+ADMITTED_SECONDS = 15  # a network that enforces a NetworkPolicy lets a new pod through once it has heard of it
 
 
 def main() -> int:
@@ -66,6 +68,7 @@ def check_epp() -> list[str]:
 def check_model_servers() -> list[str]:
     """Return which model servers don't answer, or lack a model that the pool is to serve."""
     found = pods("model-server")
+    until = time.monotonic() + ADMITTED_SECONDS
     reasons = [] if found else [f"pool {env('POOL')} has no model server"]
     for pod in found:
         name = pod["metadata"]["name"]
@@ -73,11 +76,7 @@ def check_model_servers() -> list[str]:
             reasons.append(f"model server {name} {waiting(pod)}")
             continue
         try:
-            address = pod["status"]["podIP"]
-            host = f"[{address}]" if ":" in address else address
-            served = sorted(
-                model["id"] for model in fetch(f"http://{host}:{env('MODEL_SERVER_PORT')}/v1/models")["data"]
-            )
+            served = models(name, pod["status"]["podIP"], until)
         except OSError as error:
             reasons.append(f"model server {name} does not tell its models ({error}); it {waiting(pod)}")
             continue
@@ -86,6 +85,19 @@ def check_model_servers() -> list[str]:
         if missing:
             reasons.append(f"model server {name} does not serve {', '.join(missing)}; it {waiting(pod)}")
     return reasons
+
+
+def models(name: str, address: str, until: float) -> list[str]:
+    """Return what a model server serves, asked again while no connection to it opens, until a time.monotonic()."""
+    host = f"[{address}]" if ":" in address else address
+    while True:
+        try:
+            return sorted(model["id"] for model in fetch(f"http://{host}:{env('MODEL_SERVER_PORT')}/v1/models")["data"])
+        except OSError as error:
+            if isinstance(error, urllib.error.HTTPError) or time.monotonic() > until:
+                raise
+            print(f"model server {name} does not answer yet ({error}); it is asked again")
+            time.sleep(1)
 
 
 def pods(component: str) -> list[dict[str, Any]]:
