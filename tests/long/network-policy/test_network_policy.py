@@ -273,7 +273,7 @@ def test_an_adopted_pool_whose_ports_have_other_names_or_none_serves_and_is_clos
 ) -> None:
     release = "adopted"
     parents = [{"name": "inference-gateway", "namespace": "default"}]
-    sets = {"adopt": adopted(release), "preview": {"enabled": True, "parentRefs": parents}}
+    sets = {"adopt": adopted(release, pools.namespace), "preview": {"enabled": True, "parentRefs": parents}}
     pools.helm(
         "install", release, CHARTS / "inferencepool", f"--values={VALUES / 'kind/pool.yaml'}", *POLICIES,
         *(word for key, value in sets.items() for word in ("--set-json", f"{key}={json.dumps(value)}")),
@@ -293,13 +293,14 @@ def test_an_adopted_pool_whose_ports_have_other_names_or_none_serves_and_is_clos
     pools.helm("uninstall", release, "--wait")
 
 
-def adopted(release: str) -> dict[str, Any]:
+def adopted(release: str, namespace: str) -> dict[str, Any]:
     """Values of `adopt` for pods of other labels than the chart's, whose ports have other names or none."""
-    manifests = render("inferencepool", release, files=[VALUES / "kind/pool.yaml"])
+    manifests = render("inferencepool", release, files=[VALUES / "kind/pool.yaml"], namespace=namespace)
     return {
         "modelServer": adopted_part(only(manifests, "Deployment", release), f"{release}-model-server"),
         "epp": {
             **adopted_part(only(manifests, "Deployment", f"{release}-epp"), f"{release}-epp"),
+            "configMap": f"{release}-epp",
             "servicePorts": [{"port": 9002, "appProtocol": "http2"}],
         },
     }
