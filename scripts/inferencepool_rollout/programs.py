@@ -163,6 +163,7 @@ def _usual_time(program: Program) -> str:
     cold = {
         "cluster": "6 to 15 minutes the first time",
         "istio": "3 to 8 minutes the first time",
+        "kube-router": "2 to 7 minutes the first time",
         "registry": "2 to 9 minutes the first time",
     }
     return cold.get(program.build, "under a minute the first time") + ", seconds after"

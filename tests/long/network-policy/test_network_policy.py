@@ -193,7 +193,6 @@ def test_a_split_of_90_to_10_holds_and_loses_nothing(pools: Bench) -> None:
     answered = by_pool(answers, pool_pods(api, pools.namespace))
     verdict = judge(WEIGHTS, answered, picked, lost=answers.lost, causes=answers.causes())
     assert verdict.passed, verdict.findings
-    print(f"answered {dict(answered)}, picked {picked}, lost {answers.lost}")
 
 
 def test_each_epp_scrapes_its_model_servers(pools: Bench) -> None:
@@ -257,7 +256,6 @@ def test_an_upgrade_under_load_loses_nothing(pools: Bench, change: str) -> None:
     answers = load.answers()
     assert answers.lost == 0, answers.causes()
     assert not set(before) & set(pools.pods(component))
-    print(f"{len(answers)} requests, lost {answers.lost}")
 
 
 def upgrade(pools: Bench, *words: str) -> None:
