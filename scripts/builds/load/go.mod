@@ -2,7 +2,9 @@ module inferencepool-rollout/builds/load
 
 go 1.26.0
 
-require github.com/rakyll/hey v0.1.5
+require (
+	github.com/rakyll/hey v0.1.5
+)
 
 require (
 	golang.org/x/net v0.48.0 // indirect
