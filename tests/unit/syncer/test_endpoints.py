@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import struct
 import threading
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse
@@ -13,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from lora_syncer.endpoints import Endpoints
 from lora_syncer.metrics import Metrics
 from lora_syncer.status import Status
+from waiting import wait_until
 
 
 class Running:
@@ -48,6 +51,20 @@ def test_healthz_answers_200_whatever_the_status(running: Running) -> None:
 def test_readyz_answers_200_if_the_pod_may_be_in_its_pool_else_503(running: Running, ready: bool, code: int) -> None:
     running.status = Status(ready=ready)
     assert running.get("/readyz")[0].status == code
+
+
+def test_a_probe_that_waits_no_longer_leaves_nothing_in_the_log(
+    running: Running, capfd: pytest.CaptureFixture[str]
+) -> None:
+    gone, threads = threading.Event(), threading.active_count()
+    running.server.status = lambda: Status(ready=gone.wait(10))
+    with socket.create_connection(("127.0.0.1", running.server.server_port)) as probe:
+        probe.sendall(b"GET /readyz HTTP/1.1\r\n\r\n")
+        wait_until(lambda: threading.active_count() > threads, "the probe is being answered", 10, 0.01)
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closes with a reset
+    gone.set()
+    wait_until(lambda: threading.active_count() == threads, "the answer has ended", 10, 0.01)
+    assert capfd.readouterr().err == ""
 
 
 def test_the_body_of_readyz_says_which_adapter_is_missing_and_why(running: Running) -> None:
