@@ -1,6 +1,7 @@
 {{- /* Nothing, or a refusal of what model, modelServer, accelerator, autoscaling or leaderWorkerSet ask for together. */}}
 {{- define "inferencepool.checkModelServer" -}}
 {{- include "inferencepool.checkServer" . }}
+{{- include "inferencepool.checkRollingUpdate" . }}
 {{- include "inferencepool.checkModelSource" . }}
 {{- if .Values.accelerator.preset }}{{ include "inferencepool.checkAccelerator" . }}{{ end }}
 {{- if .Values.accelerator.dra.enabled }}{{ include "inferencepool.checkDynamicResources" . }}{{ end }}
@@ -32,6 +33,15 @@
 {{- end -}}
 {{- if and .Values.modelServer.warmUp.enabled (not $preset.warmUpCommand) -}}
 {{- fail (printf "modelServer.warmUp.enabled asks for a first token from inside the container, but the image of modelServer.preset %s has nothing to ask with; set modelServer.warmUp.enabled=false" $name) -}}
+{{- end -}}
+{{- end }}
+
+{{- /* Nothing, or a refusal because modelServer.rollingUpdate leaves no pod that could be replaced. */}}
+{{- define "inferencepool.checkRollingUpdate" -}}
+{{- with .Values.modelServer.rollingUpdate -}}
+{{- if and (has (toString .maxSurge) (list "0" "0%")) (has (toString .maxUnavailable) (list "0" "0%")) -}}
+{{- fail "modelServer.rollingUpdate.maxSurge and maxUnavailable are both 0, so no pod could ever be replaced; set modelServer.rollingUpdate.maxUnavailable=1" -}}
+{{- end -}}
 {{- end -}}
 {{- end }}
 

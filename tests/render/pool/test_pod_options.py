@@ -136,3 +136,11 @@ def test_a_release_whose_epp_could_have_no_service_is_refused(release: str) -> N
     with pytest.raises(RenderError, match=rf"Service can't be named {release}-epp.*name the release so, or set adopt"):
         render("inferencepool", release)
     assert only(render("inferencepool", release, {"adopt": {"epp": {"name": "picker"}}}), "Service")
+
+
+@pytest.mark.parametrize(("surge", "unavailable"), [(0, 0), ("0%", 0)])
+def test_an_update_that_could_replace_no_pod_is_refused(surge: int | str, unavailable: int | str) -> None:
+    update = {"maxSurge": surge, "maxUnavailable": unavailable}
+    with pytest.raises(RenderError, match="both 0, so no pod could ever be replaced; set .*maxUnavailable=1"):
+        template(rollingUpdate=update)
+    assert template(rollingUpdate={**update, "maxUnavailable": 1})
