@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 
-from charts import CHARTS, VALUES, render
+from charts import CHARTS, VALUES, Manifest, render
 from inferencepool_rollout.cluster.kind import Cluster
 from inferencepool_rollout.versions import versions
 
@@ -17,10 +18,14 @@ SCENARIOS = sorted(
 )
 
 
-def taken(cluster: Cluster, chart: str, values: Path) -> int:
+def scenario_taken(cluster: Cluster, chart: str, values: Path) -> int:
     """Render a scenario for the cluster and return how many objects it has; fails unless the API server takes each."""
     arguments = ["--api-versions", "networking.istio.io/v1", "--kube-version", versions().kubernetes]
-    manifests = render(chart, "dry-run", files=[values], arguments=arguments, helm=cluster.helm_tool)
+    return taken(cluster, render(chart, "dry-run", files=[values], arguments=arguments, helm=cluster.helm_tool))
+
+
+def taken(cluster: Cluster, manifests: Sequence[Manifest]) -> int:
+    """Return how many objects are put to the API server; fails unless it takes each."""
     manifests = [m for m in manifests if m["kind"] != "Pod"]  # its account has to be there; helm test runs it for real
     answered = cluster.kubectl(
         "apply", "--server-side", "--dry-run=server", "--validate=strict", "--filename=-",

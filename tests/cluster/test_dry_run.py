@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from dry_run import SCENARIOS, taken
+from dry_run import SCENARIOS, scenario_taken
 from inferencepool_rollout.cluster.kind import Cluster
 
 
 @pytest.mark.parametrize(("chart", "values"), SCENARIOS, ids=lambda value: getattr(value, "stem", value))
 def test_the_api_server_takes_every_object(cluster: Cluster, chart: str, values: Path) -> None:
-    assert taken(cluster, chart, values)
+    assert scenario_taken(cluster, chart, values)

@@ -9,11 +9,10 @@ import jsonschema
 import pytest
 
 from charts import CHARTS, ROOT, VALUES, Manifest, render
-from compatibility import HELMS, TAGS, Compatibility
+from compatibility import EXTENSION, HELMS, TAGS, Compatibility
 from modules import downloaded
 from schemas import Schema, of_crds
 
-MODULE = "sigs.k8s.io/gateway-api-inference-extension"
 GROUPS = ("inference.networking.k8s.io", "inference.networking.x-k8s.io")
 POOL = ("inference.networking.k8s.io", "v1", "InferencePool")
 REWRITE_SINCE = "v1.2.1"  # InferenceModelRewrite
@@ -28,7 +27,7 @@ Kind = tuple[str, str, str]
 @functools.cache
 def served(tag: str) -> dict[Kind, Schema]:
     """The schemas of a tag's CRDs."""
-    return dict(of_crds(sorted((downloaded(f"{MODULE}@{tag}") / "config/crd/bases").glob("*.yaml"))))
+    return dict(of_crds(sorted((downloaded(f"{EXTENSION}@{tag}") / "config/crd/bases").glob("*.yaml"))))
 
 
 def kind(manifest: Manifest) -> Kind:

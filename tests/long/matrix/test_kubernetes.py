@@ -16,31 +16,12 @@ import kubeconform
 from charts import RenderError, render
 from compatibility import CLUSTERS, HELMS, KUBERNETES, Cell, Compatibility
 from guide import REQUESTS, two_pools
-from inferencepool_rollout import engine
-from inferencepool_rollout.cluster import kind
 from inferencepool_rollout.cluster.kind import Cluster
-from inferencepool_rollout.cluster.ready import ready
 from inferencepool_rollout.demo import STAGES
 from inferencepool_rollout.stage import Stage, run_stage
-from inferencepool_rollout.versions import CHOICE
+from inferencepool_rollout.versions import versions
 from modules import downloaded
 from schemas import schema_folder
-
-NAME, PORT = "inferencepool-minor", 18090
-
-
-@pytest.fixture(scope="module", params=CLUSTERS)
-def kubernetes(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """A cluster of that minor, and none after the last test that needs it."""
-    docker = engine.engine()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(CHOICE, request.param)
-        try:
-            yield ready(NAME, PORT)
-        finally:
-            kind.down(docker, NAME)
-            if not kind.ours():
-                engine.stop()
 
 
 @pytest.fixture(scope="module", params=HELMS)
@@ -52,19 +33,14 @@ def pools(kubernetes: Cluster, request: pytest.FixtureRequest) -> Iterator[Clust
 
 @pytest.fixture
 def cell(pools: Cluster, compatibility: Compatibility) -> Cell:
-    return compatibility.kubernetes.cell(_version(pools), pools.helm_tool)
-
-
-def _version(cluster: Cluster) -> str:
-    """The version that the API server itself says it has."""
-    said = json.loads(cluster.kubectl("version", "--output=json"))
-    return str(said["serverVersion"]["gitVersion"]).removeprefix("v")
+    return compatibility.kubernetes.cell(versions().kubernetes, pools.helm_tool)
 
 
 def test_the_cluster_is_of_its_minor(kubernetes: Cluster, request: pytest.FixtureRequest) -> None:
-    assert _version(kubernetes) == CLUSTERS[request.node.callspec.params["kubernetes"]]
+    version = f"v{CLUSTERS[request.node.callspec.params['kubernetes']]}"
+    assert json.loads(kubernetes.kubectl("version", "--output=json"))["serverVersion"]["gitVersion"] == version
     nodes = json.loads(kubernetes.kubectl("get", "nodes", "--output=json"))["items"]
-    assert {node["status"]["nodeInfo"]["kubeletVersion"] for node in nodes} == {f"v{_version(kubernetes)}"}
+    assert {node["status"]["nodeInfo"]["kubeletVersion"] for node in nodes} == {version}
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name.replace(" ", "-"))
@@ -77,7 +53,7 @@ def test_a_stage_of_the_demo_is_right_on_it(pools: Cluster, stage: Stage, cell: 
 
 @pytest.mark.parametrize(("chart", "values"), dry_run.SCENARIOS, ids=lambda value: getattr(value, "stem", value))
 def test_its_api_server_takes_every_object(pools: Cluster, chart: str, values: Path, cell: Cell) -> None:
-    cell.dry_runs.append(dry_run.taken(pools, chart, values))
+    cell.dry_runs.append((versions().kubernetes, dry_run.scenario_taken(pools, chart, values)))
 
 
 @pytest.mark.parametrize("helm", HELMS)
