@@ -15,8 +15,7 @@ COMPILED = sorted({(p.build, p.package) for p in PROGRAMS})
 @pytest.mark.parametrize(("build", "module"), PINNED)
 def test_go_mod_pins_the_version_that_versions_toml_names(build: str, module: str) -> None:
     name, version = module.split("@")
-    lines = (BUILDS / build / "go.mod").read_text().splitlines()
-    required = {line.split()[0]: line.split()[1] for line in lines if re.match(r"\t\S+ v\S+", line)}
+    required = dict(re.findall(r"^(?:\t|require )(\S+) (v\S+)", (BUILDS / build / "go.mod").read_text(), re.MULTILINE))
     assert required[name] == version
 
 
