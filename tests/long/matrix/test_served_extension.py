@@ -87,7 +87,7 @@ def test_aliases_and_objectives_are_taken_too_or_refused_by_name(
     if tag in REFUSED:
         with pytest.raises(Failure, match=REFUSED[tag]):
             _as_installed(cluster, tmp_path, {}, VALUES / "kind/pool.yaml")
-        cell.refused = ["aliases", "objectives"]
+        cell.refused = [REFUSED[tag].split()[0]]
     else:
         manifests = _as_installed(cluster, tmp_path, EPP.get(tag, {}), VALUES / "kind/pool.yaml")
         assert {"InferenceModelRewrite", "InferenceObjective"} <= {manifest["kind"] for manifest in manifests}
