@@ -41,9 +41,12 @@ _SCALARS = {  # types that the API reads from several JSON types
 }
 
 
-def schema_folder() -> Path:
-    """Return a folder of strict schemas of all kinds of Kubernetes and of the CRDs, made once."""
-    kubernetes = module_folder("kubernetes") / "api/openapi-spec/swagger.json"
+def schema_folder(kubernetes_module: Path | None = None) -> Path:
+    """Return a folder of strict schemas of all kinds of Kubernetes and of the CRDs, made once.
+
+    `kubernetes_module` is the folder of another version's Go module than that of the harness.
+    """
+    kubernetes = (kubernetes_module or module_folder("kubernetes")) / "api/openapi-spec/swagger.json"
     places = [module_folder(module) / place for module, place in CRDS]
     crds = [file for place in places for file in (sorted(place.glob("*.yaml")) if place.is_dir() else [place])]
     ours = sorted(OURS.glob("*.yaml"))

@@ -166,7 +166,7 @@ def _usual_time(program: Program) -> str:
         "kube-router": "2 to 7 minutes the first time",
         "registry": "2 to 9 minutes the first time",
     }
-    return cold.get(program.build, "under a minute the first time") + ", seconds after"
+    return cold.get(program.build.partition("-")[0], "under a minute the first time") + ", seconds after"
 
 
 def _copy_writable(source: str, target: str) -> str:

@@ -10,8 +10,13 @@ from inferencepool_rollout.programs import compiled
 from inferencepool_rollout.versions import versions
 
 
-@functools.cache
 def tool(name: str) -> Path:
     """Return the path of a tool of versions.toml; raises Failure when it is neither on PATH nor can be compiled."""
+    return _found(name, versions().kubernetes)
+
+
+@functools.cache
+def _found(name: str, kubernetes: str) -> Path:
+    """The path of a tool for a version of Kubernetes: kubectl is compiled for each."""
     wanted = versions().tools[name]
     return accepted_on_path(wanted) or compiled([wanted.program])[wanted.program]

@@ -1,14 +1,21 @@
-"""Typed reading of versions.toml, the one place where versions stand."""
+"""Typed reading of versions.toml, the one place where versions stand, and of what other minors of Kubernetes change."""
 
 from __future__ import annotations
 
 import functools
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-BUILDS = Path(__file__).parents[1] / "builds"
+from inferencepool_rollout.failure import Failure
+
+HERE = Path(__file__).parent
+BUILDS = HERE.parent / "builds"
+CHOICE = "INFERENCEPOOL_ROLLOUT_KUBERNETES"
+"""The environment variable that names the minor of Kubernetes, as in 1.34; without it versions.toml's own is used."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,7 @@ class Root:
 
 @dataclass(frozen=True)
 class Versions:
-    """The content of versions.toml."""
+    """The versions for one minor of Kubernetes."""
 
     kubernetes: str
     istio_hub: str
@@ -91,10 +98,17 @@ class Versions:
     roots: Mapping[str, Root]
 
 
-@functools.cache
 def versions() -> Versions:
-    """Read versions.toml."""
-    data = tomllib.loads(Path(__file__).with_name("versions.toml").read_text())
+    """Return the versions for the minor of Kubernetes that the environment names; raises Failure as of_minor does."""
+    return of_minor(os.environ.get(CHOICE) or _default())
+
+
+@functools.cache
+def of_minor(minor: str) -> Versions:
+    """Read versions.toml, and over it what versions-<minor>.toml changes; raises Failure on a minor without one."""
+    if minor not in minors():
+        raise Failure(f"Kubernetes {minor} is not there ({CHOICE}); there are {', '.join(minors())}")
+    data = _read("versions.toml") if minor == _default() else _merged(_read("versions.toml"), _read(_changes(minor)))
     return Versions(
         kubernetes=data["kubernetes"]["version"],
         istio_hub=data["istio"]["hub"],
@@ -108,3 +122,30 @@ def versions() -> Versions:
         node_images={name: Image(**entry) for name, entry in data["node-images"].items()},
         roots={name: Root(**entry) for name, entry in data["roots"].items()},
     )
+
+
+@functools.cache
+def minors() -> list[str]:
+    """The minors of Kubernetes that the harness can make a cluster of, oldest first."""
+    others = [path.stem.removeprefix("versions-") for path in HERE.glob(_changes("*"))]
+    return sorted([_default(), *others], key=lambda minor: [int(part) for part in minor.split(".")])
+
+
+@functools.cache
+def _default() -> str:
+    version: str = _read("versions.toml")["kubernetes"]["version"]
+    return version.rpartition(".")[0]
+
+
+def _changes(minor: str) -> str:
+    return f"versions-{minor}.toml"
+
+
+def _read(file: str) -> dict[str, Any]:
+    return tomllib.loads((HERE / file).read_text())
+
+
+def _merged(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The table with what `changes` says put in, level by level."""
+    inner = {k: _merged(table[k], v) if isinstance(v, dict) and k in table else v for k, v in changes.items()}
+    return {**table, **inner}

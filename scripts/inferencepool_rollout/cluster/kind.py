@@ -29,11 +29,15 @@ GATEWAY_NODE_PORT = 30080
 
 @dataclass(frozen=True)
 class Cluster:
-    """A kind cluster of ours: its engine, its name, and the port of 127.0.0.1 that reaches the Gateway."""
+    """A kind cluster of ours: its engine, its name, and the port of 127.0.0.1 that reaches the Gateway.
+
+    `helm_tool`, "helm4" or "helm3", is the helm that it is worked with.
+    """
 
     engine: Engine
     name: str
     port: int
+    helm_tool: str = "helm4"
 
     @property
     def kubeconfig(self) -> Path:
@@ -53,9 +57,9 @@ class Cluster:
         """Run kubectl against this cluster and return what it prints; raises Failure with its cause."""
         return run([tool("kubectl"), "--kubeconfig", self.kubeconfig, *arguments], stdin=stdin, timeout=timeout)
 
-    def helm(self, *arguments: str | Path, version: str = "helm4", timeout: float | None = 300) -> str:
-        """Run helm (`version` is "helm4" or "helm3") against this cluster; raises Failure with its cause."""
-        return run([tool(version), "--kubeconfig", self.kubeconfig, *arguments], timeout=timeout)
+    def helm(self, *arguments: str | Path, timeout: float | None = 300) -> str:
+        """Run helm against this cluster and return what it prints; raises Failure with its cause."""
+        return run([tool(self.helm_tool), "--kubeconfig", self.kubeconfig, *arguments], timeout=timeout)
 
     def load(self, *images: str) -> None:
         """Load images, by their keys in versions.toml, from the engine into the node, unless it has just these."""
@@ -158,12 +162,13 @@ def _container(engine: Engine, name: str) -> str:
 
 
 def _serves(engine: Engine, name: str, port: int) -> bool:
-    """Whether the cluster that the harness recorded runs, on that port."""
+    """Whether the cluster that the harness recorded runs, on that port, from today's node image."""
     state, container = _state(name), _container(engine, name)
+    running = f"true {versions().images['node'].name}"
     return (
         container != ""
         and (state.get("container"), state.get("port")) == (container, port)
-        and engine.docker("inspect", "--format", "{{.State.Running}}", container).strip() == "true"
+        and engine.docker("inspect", "--format", "{{.State.Running}} {{.Config.Image}}", container).strip() == running
     )
 
 

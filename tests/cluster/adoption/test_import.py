@@ -9,7 +9,7 @@ import secrets
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -56,7 +56,7 @@ class Stack:
         return self.cluster.kubectl("--namespace", self.namespace, *words, stdin=stdin)
 
     def run_helm(self, *words: str | Path) -> str:
-        return self.cluster.helm(*words, "--namespace", self.namespace, version=self.helm)
+        return replace(self.cluster, helm_tool=self.helm).helm(*words, "--namespace", self.namespace)
 
     def shell(self, *words: str | Path) -> str:
         """Run a command as an operator does, with helm and kubectl on PATH; it must succeed."""

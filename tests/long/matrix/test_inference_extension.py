@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import functools
-import json
 from pathlib import Path
 
 import jsonschema
 import pytest
 
-from charts import CHARTS, VALUES, Manifest, render
-from inferencepool_rollout.process import run
-from inferencepool_rollout.programs import environment, go
+from charts import CHARTS, ROOT, VALUES, Manifest, render
+from compatibility import EXTENSION, HELMS, TAGS, Compatibility
+from modules import downloaded
 from schemas import Schema, of_crds
 
-MODULE = "sigs.k8s.io/gateway-api-inference-extension"
-TAGS = ("v0.5.1", "v1.0.0", "v1.1.0", "v1.2.1", "v1.3.0", "v1.4.0", "v1.5.0", "v1.6.0")
 GROUPS = ("inference.networking.k8s.io", "inference.networking.x-k8s.io")
 POOL = ("inference.networking.k8s.io", "v1", "InferencePool")
 REWRITE_SINCE = "v1.2.1"  # InferenceModelRewrite
 GONE_SINCE = "v1.6.0"  # InferenceObjective and InferenceModelRewrite went to llm-d-router
 OTHER_SHAPE = {("v1.2.1", "InferenceModelRewrite")}  # its rules say `split` where later ones say `targets`
+X_K8S = ROOT / "tests/render/pool/kitchen-sink-x-k8s.yaml"
 SCENARIOS = [VALUES / "kind/pool.yaml", *sorted(CHARTS.glob("inferencepool/ci/*-values.yaml"))]
 
 Kind = tuple[str, str, str]
@@ -29,8 +27,7 @@ Kind = tuple[str, str, str]
 @functools.cache
 def served(tag: str) -> dict[Kind, Schema]:
     """The schemas of a tag's CRDs."""
-    said = run([go(), "mod", "download", "-json", f"{MODULE}@{tag}"], env={**environment(), "GOFLAGS": "-mod=mod"})
-    return dict(of_crds(sorted((Path(json.loads(said)["Dir"]) / "config/crd/bases").glob("*.yaml"))))
+    return dict(of_crds(sorted((downloaded(f"{EXTENSION}@{tag}") / "config/crd/bases").glob("*.yaml"))))
 
 
 def kind(manifest: Manifest) -> Kind:
@@ -43,15 +40,32 @@ def rendered(helm: str, scenario: Path) -> list[Manifest]:
     return [manifest for manifest in manifests if kind(manifest)[0] in GROUPS]
 
 
-@pytest.mark.parametrize("helm", ["helm3", "helm4"])
+def taken(tag: str, manifests: list[Manifest]) -> int:
+    """How many of the manifests the tag serves; fails unless its schemas take each of these."""
+    known = [m for m in manifests if kind(m) in served(tag) and (tag, m["kind"]) not in OTHER_SHAPE]
+    for manifest in known:
+        jsonschema.validate(manifest, served(tag)[kind(manifest)])
+    return len(known)
+
+
+@pytest.mark.parametrize("helm", HELMS)
 @pytest.mark.parametrize("tag", TAGS[1:])
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.stem)
-def test_what_a_release_line_serves_it_takes(tag: str, helm: str, scenario: Path) -> None:
+def test_what_a_release_line_serves_it_takes(tag: str, helm: str, scenario: Path, compatibility: Compatibility) -> None:
     manifests = rendered(helm, scenario)
     assert POOL in [kind(manifest) for manifest in manifests]
-    for manifest in manifests:
-        if kind(manifest) in served(tag) and (tag, manifest["kind"]) not in OTHER_SHAPE:
-            jsonschema.validate(manifest, served(tag)[kind(manifest)])
+    compatibility.extension.cell(tag, helm).taken.append(taken(tag, manifests))
+
+
+@pytest.mark.parametrize("helm", HELMS)
+def test_the_line_before_1_0_takes_the_generation_of_the_api_that_is_made_for_it(
+    helm: str, compatibility: Compatibility
+) -> None:
+    manifests = rendered(helm, X_K8S)
+    assert {manifest["kind"] for manifest in manifests} == {"InferencePool", "InferenceModel"}
+    count = taken(TAGS[0], manifests)
+    assert count == len(manifests)
+    compatibility.extension.cell(TAGS[0], helm).taken.append(count)
 
 
 @pytest.mark.parametrize("tag", TAGS[1:])

@@ -1,0 +1,35 @@
+"""Server-side dry runs: every object of every scenario that a cluster takes as it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from charts import CHARTS, VALUES, Manifest, render
+from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_rollout.versions import versions
+
+SCENARIOS = sorted(
+    [(path.parents[1].name, path) for path in CHARTS.glob("*/ci/*-values.yaml")]
+    + [("inferencepool", path) for path in VALUES.glob("kind/pool*.yaml")]
+    + [("rollout-route", path) for path in VALUES.glob("route*.yaml")]
+)
+
+
+def scenario_taken(cluster: Cluster, chart: str, values: Path) -> int:
+    """Render a scenario for the cluster and return how many objects it has; fails unless the API server takes each."""
+    arguments = ["--api-versions", "networking.istio.io/v1", "--kube-version", versions().kubernetes]
+    return taken(cluster, render(chart, "dry-run", files=[values], arguments=arguments, helm=cluster.helm_tool))
+
+
+def taken(cluster: Cluster, manifests: Sequence[Manifest]) -> int:
+    """Return how many objects are put to the API server; fails unless it takes each."""
+    manifests = [m for m in manifests if m["kind"] != "Pod"]  # its account has to be there; helm test runs it for real
+    answered = cluster.kubectl(
+        "apply", "--server-side", "--dry-run=server", "--validate=strict", "--filename=-",
+        stdin=yaml.safe_dump_all(manifests),
+    )  # fmt: skip
+    assert len(answered.splitlines()) == len(manifests)
+    return len(manifests)

@@ -1,0 +1,40 @@
+"""The page that all tests of the matrix fill, and the clusters of each minor of Kubernetes that they run on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from compatibility import CLUSTERS, Compatibility
+from inferencepool_rollout import engine
+from inferencepool_rollout.cluster import kind
+from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_rollout.cluster.ready import ready
+from inferencepool_rollout.versions import CHOICE
+
+NAME, PORT = "inferencepool-minor", 18090
+
+
+@pytest.fixture(scope="session")
+def compatibility(request: pytest.FixtureRequest) -> Iterator[Compatibility]:
+    """The page, printed, and written when all has run and all was right."""
+    made = Compatibility()
+    yield made
+    if made.whole and not request.session.testsfailed:
+        made.write()
+    print(f"\n{made}")
+
+
+@pytest.fixture(scope="session", params=CLUSTERS)
+def kubernetes(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """A cluster of that minor, one at a time."""
+    docker = engine.engine()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CHOICE, request.param)
+        try:
+            yield ready(NAME, PORT)
+        finally:
+            kind.down(docker, NAME)
+            if not kind.ours():
+                engine.stop()
