@@ -165,6 +165,7 @@ def _usual_time(program: Program) -> str:
         "istio": "3 to 8 minutes the first time",
         "kube-router": "2 to 7 minutes the first time",
         "registry": "2 to 9 minutes the first time",
+        "epp": "1 to 5 minutes the first time",
     }
     return cold.get(program.build.partition("-")[0], "under a minute the first time") + ", seconds after"
 

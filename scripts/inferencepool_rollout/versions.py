@@ -31,12 +31,16 @@ class Tool:
 
 @dataclass(frozen=True)
 class Program:
-    """A Go program: `package` of the module that scripts/builds/`build` pins, with the patches of the build or not."""
+    """A Go program: `package` of the module that scripts/builds/`build` pins, with the patches of the build or not.
+
+    `file` is its name in the context of an image, or empty for its key.
+    """
 
     build: str
     package: str
     module: str = ""
     patched: bool = True
+    file: str = ""
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@
 {{- end -}}
 {{- $sees := .Capabilities.APIVersions.Has (printf "%s/InferencePool" $api.poolVersion) -}}
 {{- if and $sees .Values.aliases $api.rewriteVersion (not (.Capabilities.APIVersions.Has (printf "%s/InferenceModelRewrite" $api.rewriteVersion))) -}}
-{{- fail (printf "aliases need the InferenceModelRewrite of %s, which this cluster does not serve; install the CRDs of Inference Extension 1.2 or later, or empty aliases" $api.rewriteVersion) -}}
+{{- fail (printf "aliases need the InferenceModelRewrite of %s, which this cluster does not serve; install the CRDs of Inference Extension 1.3 or later, or empty aliases" $api.rewriteVersion) -}}
 {{- end -}}
-{{- if and .Values.aliases $api.rewriteVersion (not (include "inferencepool.rewriteTargets" .)) -}}
-{{- fail (printf "aliases are given, but epp.image.tag is %s and the EPP rewrites them from 1.2.0 on; take a newer image or empty aliases" (include "inferencepool.eppVersion" .)) -}}
+{{- if and .Values.aliases $api.rewriteVersion (not (include "inferencepool.eppHas" (dict "root" . "since" $epp.rewrites))) -}}
+{{- fail (printf "aliases are given, but epp.image.tag is %s and the EPP rewrites them from %s on; take a newer image or empty aliases" (include "inferencepool.eppVersion" .) $epp.rewrites) -}}
 {{- end -}}
 {{- end }}
 
@@ -40,6 +40,12 @@
 {{- if and .Values.objectives (not (include "inferencepool.api" . | fromJson).objectiveVersion) -}}
 {{- fail (printf "objectives are given, but api.generation is %s, which has no InferenceObjective; give the aliases a criticality and empty objectives" (include "inferencepool.apiGeneration" .)) -}}
 {{- end -}}
+{{- $version := include "inferencepool.eppVersion" . -}}
+{{- with (include "inferencepool.epp" . | fromJson).withoutObjectives -}}
+{{- if and $.Values.objectives (semverCompare . $version) -}}
+{{- fail (printf "objectives are given, but epp.image.tag is %s and this EPP ignores them; take another image or empty objectives" $version) -}}
+{{- end -}}
+{{- end -}}
 {{- $seen := dict -}}
 {{- range .Values.objectives -}}
 {{- if hasKey $seen .name -}}
@@ -56,14 +62,14 @@
 {{- if and (gt (int .Values.epp.replicas) 1) (not $epp.leaderElection) -}}
 {{- fail (printf "epp.replicas is %d, but the EPP %s elects no leader and each would pick for itself; set epp.replicas=1" (int .Values.epp.replicas) $generation) -}}
 {{- end -}}
-{{- if and (not .Values.epp.metricsAuth) (not $epp.openMetrics) -}}
-{{- fail (printf "epp.metricsAuth is false, but the EPP %s always asks for a token; set epp.metricsAuth=true" $generation) -}}
+{{- if and (not .Values.epp.metricsAuth) (not (include "inferencepool.eppHas" (dict "root" . "since" $epp.openMetrics))) -}}
+{{- fail (printf "epp.metricsAuth is false, but the EPP %s always asks for a token; set epp.metricsAuth=true" (include "inferencepool.eppVersion" .)) -}}
 {{- end -}}
 {{- end }}
 
 {{- /* Nothing, or a refusal because epp.flags sets what the chart sets. */}}
 {{- define "inferencepool.checkFlags" -}}
-{{- range (include "inferencepool.epp" . | fromJson).args -}}
+{{- range include "inferencepool.eppOwnArgs" . | fromYamlArray -}}
 {{- $flag := . | trimPrefix "--" | splitList "=" | first -}}
 {{- if hasKey $.Values.epp.flags $flag -}}
 {{- fail (printf "epp.flags.%s is given, but the chart sets this flag itself; leave it out" $flag) -}}
@@ -94,7 +100,7 @@
 {{- fail (printf "epp.plugins.preset is %s, which the EPP %s can't decode; set one of %s, or custom" $preset (include "inferencepool.eppGeneration" .) (keys $epp.presets | sortAlpha | join ", ")) -}}
 {{- end -}}
 {{- $since := get $epp.presets $preset -}}
-{{- if not (semverCompare (printf ">=%s" $since) $version) -}}
+{{- if not (include "inferencepool.eppHas" (dict "root" . "since" $since)) -}}
 {{- fail (printf "epp.plugins.preset is %s, which the EPP decodes from %s on, but epp.image.tag is %s; take a newer image or another preset" $preset $since $version) -}}
 {{- end -}}
 {{- $names := list -}}

@@ -12,6 +12,7 @@
 {{- include "inferencepool.checkFlags" . }}
 {{- include "inferencepool.checkPlugins" . }}
 {{- include "inferencepool.checkModelServer" . }}
+{{- include "inferencepool.checkMetrics" . }}
 {{- include "inferencepool.checkAdopt" . }}
 {{- end }}
 

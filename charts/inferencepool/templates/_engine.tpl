@@ -5,19 +5,57 @@
 {{- .name }}{{ with $labels }}{{ printf "{%s}" (join "," .) }}{{ end -}}
 {{- end }}
 
-{{- /* An EndpointPickerConfig, from `config` and `root`: with modelServer.custom.metrics as one more engine where the EPP
-knows none like it. A config that reads metrics its own way stays as it is. */}}
+{{- /* How the EPP's version learns the names of metrics, a row of `metrics` in files/epp, as JSON: versions, flags, engines, plugin. */}}
+{{- define "inferencepool.metricsReader" -}}
+{{- range (include "inferencepool.epp" . | fromJson).metrics -}}
+{{- if semverCompare .versions (include "inferencepool.eppVersion" $) }}{{ toJson . }}{{ end -}}
+{{- end -}}
+{{- end }}
+
+{{- /* The model server's metrics as JSON: its preset's or modelServer.custom's, else those of the preset that is named after its engine. */}}
+{{- define "inferencepool.engineMetrics" -}}
+{{- $server := include "inferencepool.modelServer" . | fromJson -}}
+{{- $engine := .Files.Get (printf "files/model-servers/%s.yaml" $server.engine) | fromYaml -}}
+{{- $server.metrics | default $engine.metrics | default dict | toJson -}}
+{{- end }}
+
+{{- /* Flags that tell the EPP's version the names of the model server's metrics, as a YAML list; nothing for one that has none. */}}
+{{- define "inferencepool.metricFlags" -}}
+{{- $metrics := include "inferencepool.engineMetrics" . | fromJson -}}
+{{- range $metric, $flag := (include "inferencepool.metricsReader" . | fromJson).flags }}
+- {{ printf "--%s=%s" $flag (include "inferencepool.metricSpec" (get $metrics $metric | default (dict "name" ""))) | quote }}
+{{- end }}
+{{- end }}
+
+{{- /* An EndpointPickerConfig, from `config` and `root`: with the model server's metrics as one more engine where the EPP
+has a plugin for them and knows none like it. A config that reads metrics its own way stays as it is. */}}
 {{- define "inferencepool.withEngine" -}}
-{{- $custom := .root.Values.modelServer.custom -}}
-{{- if or (ne .root.Values.modelServer.preset "custom") $custom.engine (contains "core-metrics-extractor" .config) -}}
+{{- $reader := include "inferencepool.metricsReader" .root | fromJson -}}
+{{- $server := include "inferencepool.modelServer" .root | fromJson -}}
+{{- if or (not $reader.plugin) (has $server.engine $reader.engines) (contains ($reader.plugin | default "") .config) -}}
 {{- .config -}}
 {{- else -}}
-{{- $engine := dict "name" "custom" -}}
+{{- $metrics := include "inferencepool.engineMetrics" .root | fromJson -}}
+{{- $engine := dict "name" $server.engine -}}
 {{- range $spec, $metric := dict "queuedRequestsSpec" "queue" "runningRequestsSpec" "running" "kvUsageSpec" "kvCache" "loraSpec" "lora" -}}
-{{- with get $custom.metrics $metric }}{{ $_ := set $engine $spec (include "inferencepool.metricSpec" .) }}{{ end -}}
+{{- with get $metrics $metric }}{{ $_ := set $engine $spec (include "inferencepool.metricSpec" .) }}{{ end -}}
 {{- end -}}
-{{- $extractor := dict "type" "core-metrics-extractor" "parameters" (dict "engineConfigs" (list $engine)) -}}
+{{- $extractor := dict "type" $reader.plugin "parameters" (dict "engineConfigs" (list $engine)) -}}
 {{- $config := .config | fromYaml -}}
 {{- set $config "plugins" (append $config.plugins $extractor) | toYaml -}}
+{{- end -}}
+{{- end }}
+
+{{- /* Nothing, or a refusal because the EPP's version has no way to read the model server's metrics. */}}
+{{- define "inferencepool.checkMetrics" -}}
+{{- $reader := include "inferencepool.metricsReader" . | fromJson -}}
+{{- $engine := (include "inferencepool.modelServer" . | fromJson).engine -}}
+{{- $metrics := include "inferencepool.engineMetrics" . | fromJson -}}
+{{- $version := include "inferencepool.eppVersion" . -}}
+{{- if and $reader.engines (not $reader.plugin) (not (has $engine $reader.engines)) -}}
+{{- fail (printf "epp.image.tag is %s, which reads the metrics of %s alone, but the engine of the model server is %s; take another image" $version (join ", " $reader.engines) $engine) -}}
+{{- end -}}
+{{- if and $reader.flags (not (and $metrics.queue $metrics.kvCache)) -}}
+{{- fail (printf "modelServer.custom.engine is %s, whose metrics the EPP %s does not know; name them in modelServer.custom.metrics" $engine $version) -}}
 {{- end -}}
 {{- end }}

@@ -19,13 +19,9 @@
 {{- regexMatch "^v?[0-9]+[.][0-9]+[.][0-9]+$" $tag | ternary $tag (include "inferencepool.epp" . | fromJson).image.tag -}}
 {{- end }}
 
-{{- /* What the EPP's version calls the targets of a rewrite; empty where it reads none. */}}
-{{- define "inferencepool.rewriteTargets" -}}
-{{- $name := "" -}}
-{{- range $since, $called := (include "inferencepool.epp" . | fromJson).rewriteTargets -}}
-{{- $name = semverCompare (printf ">=%s" $since) (include "inferencepool.eppVersion" $) | ternary $called $name -}}
-{{- end -}}
-{{- $name -}}
+{{- /* "true" if `since`, the first image that can do something (empty for none), is not newer than the EPP of `root`. */}}
+{{- define "inferencepool.eppHas" -}}
+{{- if .since }}{{ semverCompare (printf ">=%s" .since) (include "inferencepool.eppVersion" .root) | ternary "true" "" }}{{ end -}}
 {{- end }}
 
 {{- /* Seconds until an EPP that goes is told to, from epp.terminationGracePeriodSeconds: once told it takes 30 s at most. */}}
@@ -45,9 +41,21 @@
 {{- include "inferencepool.withEngine" (dict "root" . "config" $config) -}}
 {{- end }}
 
-{{- /* Flags of the EPP as a YAML list: the generation's and epp.flags. */}}
+{{- /* Flags of the EPP that the chart sets, as a YAML list: the generation's, its version's, and those for metrics. */}}
+{{- define "inferencepool.eppOwnArgs" -}}
+{{- $epp := include "inferencepool.epp" . | fromJson -}}
+{{- $epp.args | toYaml }}
+{{- range $since, $args := $epp.laterArgs }}
+{{- if include "inferencepool.eppHas" (dict "root" $ "since" $since) }}
+{{ $args | toYaml }}
+{{- end }}
+{{- end }}
+{{- include "inferencepool.metricFlags" . }}
+{{- end }}
+
+{{- /* All flags of the EPP as a YAML list: the chart's and epp.flags. */}}
 {{- define "inferencepool.eppArgs" -}}
-{{- (include "inferencepool.epp" . | fromJson).args | toYaml }}
+{{- include "inferencepool.eppOwnArgs" . }}
 {{- range $flag, $value := .Values.epp.flags }}
 - {{ printf "--%s=%s" $flag (ternary $value (toJson $value) (kindIs "string" $value)) | quote }}
 {{- end }}

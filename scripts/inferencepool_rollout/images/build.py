@@ -59,7 +59,7 @@ def image(
         context = Path(folder) / "context"
         shutil.copytree(wanted.folder, context, ignore=shutil.ignore_patterns("__pycache__"))
         for program, path in programs.items():
-            shutil.copy(path, context / program)
+            shutil.copy(path, context / (versions().programs[program].file or program))
         for file in wanted.files:
             module, path_in_module = file.split(":")
             _copy(module_folder(module) / path_in_module, context)

@@ -29,18 +29,26 @@ class Pools:
         return self.cluster.helm(command, release, "--namespace", self.namespace, *arguments)
 
     def install(self, release: str, values: Mapping[str, Any]) -> None:
-        """Install or upgrade a release with the demo's values and these, and wait until it is ready.
+        """Install or upgrade a release with the demo's values and these, and wait until it is ready."""
+        self.start(release, values)
+        self.wait_until_ready(release, values.get("epp.replicas", 1))
 
-        helm's own wait would not end with several EPPs, of which only the leader gets ready.
-        """
+    def start(self, release: str, values: Mapping[str, Any]) -> None:
+        """Install or upgrade a release with the demo's values and these, key to value."""
         sets = [f"--set-json={key}={json.dumps(value)}" for key, value in values.items()]
         self.helm(
             "upgrade", release, str(CHARTS / "inferencepool"), "--install",
             f"--values={VALUES / 'kind/pool.yaml'}", *sets,
         )  # fmt: skip
+
+    def wait_until_ready(self, release: str, epps: int = 1) -> None:
+        """Wait until a release is ready: its servers, and its EPP or, of several, the one that leads.
+
+        helm's own wait would not end with several EPPs, of which only the leader gets ready.
+        """
         limit = f"--timeout={READY_SECONDS}s"
         self.kubectl("rollout", "status", f"deployment/{release}", limit)
-        if values.get("epp.replicas", 1) == 1:
+        if epps == 1:
             self.kubectl("rollout", "status", f"deployment/{release}-epp", limit)
         self.kubectl("wait", f"deployment/{release}-epp", "--for=jsonpath={.status.readyReplicas}=1", limit)
 

@@ -80,20 +80,10 @@ def test_aliases_are_the_rules_of_one_rewrite(chosen: str, version: str) -> None
     ]
 
 
-@pytest.mark.parametrize(
-    ("generation", "tag", "field"),
-    [
-        ("v1", "", "targets"),
-        ("v1", "main", "targets"),
-        ("v1", "v1.3.0", "targets"),
-        ("v1", "v1.2.1", "split"),
-        ("router", "v0.10.0", "targets"),
-    ],
-)
-def test_a_rewrite_calls_its_targets_as_its_epp_reads_them(generation: str, tag: str, field: str) -> None:
-    epp = {"image": {"tag": tag}}
-    rewrite = only(rendered(api={"generation": generation}, epp=epp, aliases=[ALIAS]), "InferenceModelRewrite")
-    assert rewrite["spec"]["rules"][0].keys() == {"matches", field}
+@pytest.mark.parametrize(("generation", "tag"), [("v1", "main"), ("v1", "v1.3.1"), ("router", "v0.10.0")])
+def test_an_epp_that_reads_rewrites_gets_them(generation: str, tag: str) -> None:
+    values = {"api": {"generation": generation}, "epp": {"image": {"tag": tag}}, "aliases": [ALIAS]}
+    assert only(rendered(**values), "InferenceModelRewrite")
 
 
 def test_an_alias_that_dies_with_the_epp_is_told() -> None:
@@ -130,11 +120,16 @@ def test_aliases_whose_names_look_alike_are_different_inference_models() -> None
 @pytest.mark.parametrize(
     ("served", "values", "said"),
     [
-        ((POOL, OBJECTIVE), {"aliases": [ALIAS]}, "aliases need the InferenceModelRewrite .* Inference Extension 1.2"),
+        ((POOL, OBJECTIVE), {"aliases": [ALIAS]}, "aliases need the InferenceModelRewrite .* Inference Extension 1.3"),
         (
             (),
-            {"aliases": [ALIAS], "epp": {"image": {"tag": "v1.1.0"}}},
-            "aliases are given, but epp.image.tag is v1.1.0",
+            {"aliases": [ALIAS], "epp": {"image": {"tag": "v1.2.1"}}},
+            "aliases are given, but epp.image.tag is v1.2.1 and the EPP rewrites them from 1.3.1 on",
+        ),
+        (
+            (),
+            {"objectives": [{"name": "a", "priority": 1}], "epp": {"image": {"tag": "v1.3.0"}}},
+            "objectives are given, but epp.image.tag is v1.3.0 and this EPP ignores them",
         ),
         ((), {"aliases": [ALIAS, ALIAS]}, "the alias food-review is named twice in aliases"),
         ((), {"aliases": [ALIAS | {"criticality": "Critical"}]}, "only api.generation=x-k8s has; .* set objectives"),

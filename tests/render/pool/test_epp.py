@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
-from charts import CHARTS, Manifest, RenderError, only, render
+from charts import Manifest, RenderError, only, render
+from epp_lines import FILES, LINES, Line, data_of
 from inferencepool_rollout.programs import module_folder
 
-FILES = CHARTS / "inferencepool/files"
 API = {"0.5": "x-k8s", "1.x": "v1", "router": "router"}
-SOURCES = {"0.5": "inference-extension-0.5", "1.x": "inference-extension"}  # the router's is no Go module
 PRESETS = sorted((path.parent.name, path.stem) for path in FILES.glob("plugins/*/*.yaml"))
+LOADED = [pytest.param(line, preset, id=f"{line}-{preset}") for line in LINES for preset in line.presets]
 SERVERS = [{"name": "PREDICTION_SERVER_URL", "value": "http://localhost:8001"}]
 
 
@@ -33,32 +33,34 @@ def config(manifests: list[Manifest]) -> dict[str, Any]:
     return loaded
 
 
-def epp_sources(generation: str) -> list[str]:
-    """The Go source of that EPP, without its tests."""
-    folder = module_folder(SOURCES[generation])
-    files = [file for part in ("pkg", "cmd/epp", "api", "apix") for file in (folder / part).rglob("*.go")]
-    return [file.read_text() for file in files if not file.name.endswith("_test.go")]
-
-
 @functools.cache
-def source(generation: str) -> str:
-    return "\n".join(epp_sources(generation))
+def source(line: Line) -> str:
+    """The Go source of that EPP, without its tests."""
+    folder = module_folder(line.module)
+    files = [file for part in ("pkg", "cmd/epp", "api", "apix") for file in (folder / part).rglob("*.go")]
+    return "\n".join(file.read_text() for file in files if not file.name.endswith("_test.go"))
 
 
-@pytest.mark.parametrize("generation", SOURCES)
-def test_every_flag_is_one_of_that_epp(generation: str) -> None:
-    for argument in container(rendered(generation))["args"]:
+@pytest.mark.parametrize("line", LINES, ids=str)
+def test_every_flag_is_one_of_that_epp(line: Line) -> None:
+    sets = [f"--set={key}={value}" for key, value in line.values.items()]
+    for argument in container(render("inferencepool", "pool-new", arguments=sets))["args"]:
         flag = argument.removeprefix("--").split("=")[0]
-        assert flag == "zap-encoder" or re.search(rf'"{flag}"[,)]', source(generation)), flag
+        assert flag == "zap-encoder" or re.search(rf'"{flag}"[,)]', source(line)), flag
 
 
-@pytest.mark.parametrize(("generation", "preset"), [p for p in PRESETS if p[0] in SOURCES])
-def test_a_preset_uses_plugins_and_parameters_of_that_epp(generation: str, preset: str) -> None:
-    loaded = yaml.safe_load((FILES / f"plugins/{generation}/{preset}.yaml").read_text())
+@pytest.mark.parametrize(("line", "preset"), LOADED)
+def test_a_preset_uses_plugins_and_parameters_of_that_epp(line: Line, preset: str) -> None:
+    loaded = yaml.safe_load((FILES / f"plugins/{line.generation}/{preset}.yaml").read_text())
     for plugin in loaded["plugins"]:
-        assert re.search(rf'Type\s*=\s*"{plugin["type"]}"', source(generation)), plugin["type"]
+        assert re.search(rf'Type\s*=\s*"{plugin["type"]}"', source(line)), plugin["type"]
         for name in keys(plugin.get("parameters", {})):
-            assert re.search(rf'json:"{name}[",]', source(generation)), name
+            assert re.search(rf'json:"{name}[",]', source(line)), name
+
+
+@pytest.mark.parametrize("line", LINES, ids=str)
+def test_aliases_are_for_those_epps_that_read_rewrites(line: Line) -> None:
+    assert ("InferenceModelRewriteReconciler" in source(line)) is line.rewrites
 
 
 def keys(node: Any) -> set[str]:
@@ -77,8 +79,7 @@ def test_a_preset_refers_only_to_plugins_that_it_has(generation: str, preset: st
 
 @pytest.mark.parametrize("generation", API)
 def test_the_presets_of_a_generation_are_its_files(generation: str) -> None:
-    text = (FILES / f"epp/{generation}.yaml").read_text()
-    listed = yaml.safe_load(text[text.index("presets:") :])["presets"]
+    listed = data_of(generation)["presets"]
     assert set(listed) == {path.stem for path in FILES.glob(f"plugins/{generation}/*.yaml")}
 
 
@@ -164,7 +165,9 @@ def test_a_further_flag_is_written_as_it_is_given(value: Any) -> None:
     ("generation", "epp", "said"),
     [
         ("0.5", {"replicas": 2}, "epp.replicas is 2, but the EPP 0.5 elects no leader"),
-        ("0.5", {"metricsAuth": False}, "epp.metricsAuth is false, but the EPP 0.5 always asks for a token"),
+        ("0.5", {"metricsAuth": False}, "epp.metricsAuth is false, but the EPP v0.5.1 always asks for a token"),
+        ("1.x", {"metricsAuth": False, "image": {"tag": "v1.0.0"}}, "but the EPP v1.0.0 always asks for a token"),
+        ("1.x", {"flags": {"lora-info-metric": ""}, "image": {"tag": "v1.2.1"}}, "the chart sets this flag itself"),
         ("1.x", {"flags": {"pool-name": "x"}}, "epp.flags.pool-name is given, but the chart sets this flag itself"),
         ("1.x", {"plugins": {"preset": "custom"}}, "epp.plugins.custom is empty"),
         ("1.x", {"plugins": {"custom": "x"}}, "it would be ignored; set epp.plugins.preset=custom"),
@@ -173,6 +176,11 @@ def test_a_further_flag_is_written_as_it_is_given(value: Any) -> None:
             "1.x",
             {"plugins": {"preset": "predicted-latency"}, "extraEnv": SERVERS, "image": {"tag": "v1.4.0"}},
             "which the EPP decodes from 1.5.0 on, but epp.image.tag is v1.4.0; take a newer image or another preset",
+        ),
+        (
+            "1.x",
+            {"plugins": {"preset": "guide-v2"}, "image": {"tag": "v1.3.0"}},
+            "which the EPP decodes from 1.4.0 on, but epp.image.tag is v1.3.0; take a newer image or another preset",
         ),
     ],
 )

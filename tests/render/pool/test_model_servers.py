@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from charts import CHARTS, Manifest, RenderError, only, render
+from epp_lines import data_of as epp_data
 from inferencepool_rollout.programs import module_folder
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -154,6 +155,44 @@ def test_the_epp_is_told_the_metrics_of_an_engine_of_ones_own() -> None:
     assert pod(values)["metadata"]["labels"]["inference.networking.k8s.io/engine-type"] == "custom"
 
 
+def epp_flags(values: dict[str, Any], tag: str) -> dict[str, str]:
+    """The flags of the EPP of that tag that name metrics."""
+    manifests = render("inferencepool", "pool-old", {**values, "epp": {"image": {"tag": tag}}})
+    arguments = only(manifests, "Deployment", "pool-old-epp")["spec"]["template"]["spec"]["containers"][0]["args"]
+    flags = dict(argument.removeprefix("--").split("=", 1) for argument in arguments)
+    return {flag: value for flag, value in flags.items() if flag.endswith("-metric")}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_an_epp_that_knows_no_engine_is_told_the_metrics_by_flags(preset: str) -> None:
+    metrics = data_of(preset)["metrics"]
+    told = {
+        "total-queued-requests-metric": spec(metrics["queue"]),
+        "kv-cache-usage-percentage-metric": spec(metrics["kvCache"]),
+        "lora-info-metric": spec(metrics["lora"]) if "lora" in metrics else "",
+    }
+    for tag in ("v1.0.0", "v1.2.1"):
+        assert epp_flags(PRESETS[preset], tag) == told
+    assert epp_flags(PRESETS[preset], "v1.3.0") == told | {"total-running-requests-metric": spec(metrics["running"])}
+
+
+def test_an_epp_that_knows_engines_gets_no_such_flag() -> None:
+    """1.4 and later refuse them."""
+    assert epp_flags({}, "v1.4.0") == epp_flags({}, "v1.5.0") == {}
+
+
+def test_the_engines_that_the_newest_epp_knows_are_those_of_its_source() -> None:
+    assert set(epp_data("1.x")["metrics"][-1]["engines"]) == engines_of_the_epp().keys()
+
+
+def test_the_metrics_of_an_engine_of_ones_own_are_flags_of_an_older_epp_and_no_plugin() -> None:
+    values = with_custom(engine="", metrics={"queue": {"name": "q", "labels": {"a": "b"}}, "kvCache": {"name": "kv"}})
+    flags = epp_flags(values, "v1.2.1")
+    assert flags["total-queued-requests-metric"] == "q{a=b}"
+    assert flags["kv-cache-usage-percentage-metric"] == "kv"
+    assert epp_config({**values, "epp": {"image": {"tag": "v1.2.1"}}}) == epp_config({})
+
+
 def test_a_known_engine_leaves_the_config_of_the_epp_as_it_is() -> None:
     assert epp_config(with_custom(engine="sglang")) == epp_config({})
 
@@ -164,6 +203,14 @@ def test_a_known_engine_leaves_the_config_of_the_epp_as_it_is() -> None:
         (
             {"modelServer": {"preset": "sglang"}},
             "lora.mode is syncer, but the model server sglang can't do that; set one of none",
+        ),
+        (
+            {**PRESETS["sglang"], "epp": {"image": {"tag": "v1.4.0"}}},
+            "epp.image.tag is v1.4.0, which reads the metrics of vllm alone, but the engine of the model server is",
+        ),
+        (
+            {**with_custom(engine="trtllm-serve"), "epp": {"image": {"tag": "v1.3.0"}}},
+            "modelServer.custom.engine is trtllm-serve, whose metrics the EPP v1.3.0 does not know; name them in",
         ),
         ({"modelServer": {"preset": "custom"}}, "modelServer.image.repository is empty"),
         ({"modelServer": {"custom": {"command": ["serve"]}}}, "modelServer.preset is vllm and it would be ignored"),
