@@ -144,3 +144,10 @@ def test_an_update_that_could_replace_no_pod_is_refused(surge: int | str, unavai
     with pytest.raises(RenderError, match="both 0, so no pod could ever be replaced; set .*maxUnavailable=1"):
         template(rollingUpdate=update)
     assert template(rollingUpdate={**update, "maxUnavailable": 1})
+
+
+@pytest.mark.parametrize("key", ["podDisruptionBudget", "rollingUpdate"])
+def test_more_than_all_pods_cannot_be_missing(key: str) -> None:
+    assert render("inferencepool", "pool-old", {"modelServer": {key: {"maxUnavailable": "100%"}}})
+    with pytest.raises(RenderError, match=f"{key}.*maxUnavailable"):
+        render("inferencepool", "pool-old", {"modelServer": {key: {"maxUnavailable": "101%"}}})
