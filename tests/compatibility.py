@@ -18,7 +18,7 @@ FILE = ROOT / "docs/compatibility.md"
 HELMS = ("helm3", "helm4")
 CLUSTERS = {minor: of_minor(minor).kubernetes for minor in minors()}
 """The version of Kubernetes of each minor that a cluster is made of."""
-ONLY_VALIDATED = ("1.30.14", "1.31.14", "1.32.13", "1.33.13", "1.36.3", "1.37.2")
+ONLY_VALIDATED = ("1.30.14", "1.31.14", "1.32.13", "1.33.13", "1.37.2")
 KUBERNETES = sorted([*CLUSTERS.values(), *ONLY_VALIDATED], key=Version)
 """From the oldest that the charts take to the newest that there is."""
 EXTENSION = "sigs.k8s.io/gateway-api-inference-extension"
