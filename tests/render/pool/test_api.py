@@ -150,3 +150,11 @@ def test_aliases_whose_names_look_alike_are_different_inference_models() -> None
 def test_what_an_api_does_not_have_is_refused(served: tuple[str, ...], values: dict[str, Any], said: str) -> None:
     with pytest.raises(RenderError, match=said):
         rendered(*served, **values)
+
+
+@pytest.mark.parametrize("name", ["a..b", "a.-b", "a-.b"])
+def test_a_name_that_no_object_can_have_is_refused(name: str) -> None:
+    with pytest.raises(RenderError, match="/objectives/0/object"):
+        render("inferencepool", "pool-new", {"objectives": [{"name": "food-review", "object": name}]})
+    with pytest.raises(RenderError, match="/parentRefs/0/name"):
+        render("rollout-route", "route", {"parentRefs": [{"name": name}]})
