@@ -21,7 +21,7 @@ from inferencepool_rollout.traffic.request import POOL_HEADER, Completion
 STRUCK, OTHER = "pool-old", "pool-new"
 FOLLOWED_SECONDS = 2.0
 REQUEST_SECONDS = 8  # the route's own limit, so that a hung server is answered for by the gateway, which names the pool
-STREAM_TOKENS = 50  # at 20 ms a token a stream lasts a second
+STREAM_TOKENS = 50  # at 20 ms a token a stream lasts a second at most
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,12 @@ class Bench:
         return f"{self.namespace}.example.com"
 
     def request(self, *, stream: bool = False) -> Completion:
-        """A completion of the adapter: 4 tokens, or a stream of a second.
+        """A completion of the adapter: 4 tokens, or a stream of a second at most.
 
         By its own name: an alias is the EPP's to rewrite, and without one a server answers 404, FailOpen or not.
         """
         tokens = STREAM_TOKENS if stream else 4
-        headers = {"Host": self.host}
-        return Completion("food-review-1", max_tokens=tokens, stream=stream, headers=headers, ignore_eos=stream)
+        return Completion("food-review-1", max_tokens=tokens, stream=stream, headers={"Host": self.host})
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         return self.cluster.kubectl("--namespace", self.namespace, *arguments, stdin=stdin)
