@@ -86,13 +86,13 @@ def served(api: CoreV1Api, namespace: str, pool: str) -> int:
 def counted(api: CoreV1Api, namespace: str, pool: str, counter: Counter) -> int:
     """Return the sum of a counter over the pods of release `pool`, read through the API server's pod proxy.
 
-    Only what was gained between two readings means anything. Raises Failure if there is no such pod or one does
-    not answer.
+    A pod that is on its way out gets nothing new and does not count. Only what was gained between two readings means
+    anything. Raises Failure if there is no such pod or one does not answer.
     """
     selector = f"app.kubernetes.io/instance={pool},app.kubernetes.io/component={counter.component}"
     try:
         pods = api.list_namespaced_pod(namespace, label_selector=selector).items
-        names = [pod.metadata.name for pod in pods if pod.metadata and pod.metadata.name]
+        names = [meta.name for pod in pods if (meta := pod.metadata) and meta.name and not meta.deletion_timestamp]
         if not names:
             raise Failure(f"no pod in namespace {namespace} with labels {selector}; is {pool} installed there?")
         pages = [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -18,6 +17,7 @@ POOL = "changing"
 HOST = "epp-change.test"
 FOOD_REVIEW = Completion("food-review", headers={"Host": HOST})
 FOLLOWED_SECONDS = 30
+GATEWAY_SECONDS = 3  # until the gateway asks the new EPP alone; the old one stays for 5 s at least
 VALUES = {
     "pool.failureMode": "FailClose",
     "modelServer.extraArgs": ["--inter-token-latency=40ms", "--max-num-seqs=256"],
@@ -58,11 +58,8 @@ def epp_pods(pools: Pools) -> set[str]:
     return set(pools.kubectl("get", "pods", f"--selector={selector}", "--output=name").split())
 
 
-def change(pools: Pools, values: dict[str, Any]) -> None:
-    """Upgrade the release with these values and wait until its old EPP is gone."""
-    before = epp_pods(pools)
-    pools.install(POOL, {**VALUES, **values})
-    pools.kubectl("wait", "--for=delete", *before, "--timeout=120s")
+def wait_until_gone(pools: Pools, pods: set[str]) -> None:
+    pools.kubectl("wait", "--for=delete", *pods, "--timeout=120s")
 
 
 def test_a_changed_plugin_config_starts_a_new_epp_and_loses_no_answer_however_long(served: Pools) -> None:
@@ -72,7 +69,8 @@ def test_a_changed_plugin_config_starts_a_new_epp_and_loses_no_answer_however_lo
         background(url, ESSAY, Plan(rate=1, seconds=180, workers=200, timeout=4 * ESSAY_SECONDS)) as long,
     ):
         time.sleep(2)
-        change(served, {"epp.plugins.preset": "lora-affinity"})
+        served.install(POOL, {**VALUES, "epp.plugins.preset": "lora-affinity"})
+        wait_until_gone(served, before)
         time.sleep(1)
     for answers in (short.answers(), long.answers()):
         assert answers.lost == 0, answers.causes()
@@ -81,8 +79,21 @@ def test_a_changed_plugin_config_starts_a_new_epp_and_loses_no_answer_however_lo
     assert not before & epp_pods(served)
 
 
+def test_an_epp_on_its_way_out_does_not_count(served: Pools) -> None:
+    leaving = epp_pods(served)
+    served.install(POOL, VALUES)
+    time.sleep(GATEWAY_SECONDS)
+    before = picks(served.cluster.core(), served.namespace, POOL)
+    answers = send(served.cluster.gateway_url, FOOD_REVIEW, Plan(count=100))
+    wait_until_gone(served, leaving)
+    assert answers.lost == 0
+    assert picks(served.cluster.core(), served.namespace, POOL) - before == 100
+
+
 def test_over_tls_every_request_is_picked(served: Pools) -> None:
-    change(served, {"epp.tls": True})
+    leaving = epp_pods(served)
+    served.install(POOL, {**VALUES, "epp.tls": True})
+    wait_until_gone(served, leaving)
     wait_until_served(served)
     before = picks(served.cluster.core(), served.namespace, POOL)
     answers = send(served.cluster.gateway_url, FOOD_REVIEW, Plan(count=100))
