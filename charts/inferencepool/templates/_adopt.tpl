@@ -43,7 +43,7 @@
 {{- fail (printf "adopt.%s.template is given, but adopt.%s.selector is empty; name the labels by which its Deployment selects the pods" .part .part) -}}
 {{- end -}}
 {{- range $label, $value := .adopted.selector -}}
-{{- if ne (get $labels $label | toString) $value -}}
+{{- if or (not (hasKey $labels $label)) (ne (get $labels $label | toString) $value) -}}
 {{- fail (printf "adopt.%s.selector asks for the label %s=%s, which the pods of adopt.%s.template do not have; let them agree" $.part $label $value $.part) -}}
 {{- end -}}
 {{- end -}}

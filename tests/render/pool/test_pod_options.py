@@ -151,3 +151,11 @@ def test_more_than_all_pods_cannot_be_missing(key: str) -> None:
     assert render("inferencepool", "pool-old", {"modelServer": {key: {"maxUnavailable": "100%"}}})
     with pytest.raises(RenderError, match=f"{key}.*maxUnavailable"):
         render("inferencepool", "pool-old", {"modelServer": {key: {"maxUnavailable": "101%"}}})
+
+
+@pytest.mark.parametrize("value", ["", "b"])
+def test_an_adopted_template_without_a_label_of_its_selector_is_refused(value: str) -> None:
+    pod = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "a", "image": "example.com/a:v1"}]}}
+    adopted = {"adopt": {"modelServer": {"selector": {"app": value}, "template": pod}}}
+    with pytest.raises(RenderError, match=r"adopt\.modelServer\.selector asks for the label app="):
+        render("inferencepool", "pool-old", adopted)
