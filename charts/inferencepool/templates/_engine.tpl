@@ -50,12 +50,14 @@ has a plugin for them and knows none like it. A config that reads metrics its ow
 {{- define "inferencepool.checkMetrics" -}}
 {{- $reader := include "inferencepool.metricsReader" . | fromJson -}}
 {{- $engine := (include "inferencepool.modelServer" . | fromJson).engine -}}
-{{- $metrics := include "inferencepool.engineMetrics" . | fromJson -}}
 {{- $version := include "inferencepool.eppVersion" . -}}
 {{- if and $reader.engines (not $reader.plugin) (not (has $engine $reader.engines)) -}}
 {{- fail (printf "epp.image.tag is %s, which reads the metrics of %s alone, but the engine of the model server is %s; take another image" $version (join ", " $reader.engines) $engine) -}}
 {{- end -}}
-{{- if and $reader.flags (not (and $metrics.queue $metrics.kvCache)) -}}
+{{- if $reader.flags -}}
+{{- $metrics := include "inferencepool.engineMetrics" . | fromJson -}}
+{{- if not (and $metrics.queue $metrics.kvCache) -}}
 {{- fail (printf "modelServer.custom.engine is %s, whose metrics the EPP %s does not know; name them in modelServer.custom.metrics" $engine $version) -}}
+{{- end -}}
 {{- end -}}
 {{- end }}
