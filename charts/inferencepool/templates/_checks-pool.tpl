@@ -10,8 +10,8 @@
 {{- if and $sees .Values.aliases $api.rewriteVersion (not (.Capabilities.APIVersions.Has (printf "%s/InferenceModelRewrite" $api.rewriteVersion))) -}}
 {{- fail (printf "aliases need the InferenceModelRewrite of %s, which this cluster does not serve; install the CRDs of Inference Extension 1.3 or later, or empty aliases" $api.rewriteVersion) -}}
 {{- end -}}
-{{- if and .Values.aliases $api.rewriteVersion (not (include "inferencepool.eppHas" (dict "root" . "since" $epp.rewrites))) -}}
-{{- fail (printf "aliases are given, but epp.image.tag is %s and the EPP rewrites them from %s on; take a newer image or empty aliases" (include "inferencepool.eppVersion" .) $epp.rewrites) -}}
+{{- if and .Values.aliases $api.rewriteVersion (not (include "inferencepool.eppHas" (dict "epp" $epp "since" $epp.rewrites))) -}}
+{{- fail (printf "aliases are given, but epp.image.tag is %s and the EPP rewrites them from %s on; take a newer image or empty aliases" $epp.version $epp.rewrites) -}}
 {{- end -}}
 {{- end }}
 
@@ -40,11 +40,9 @@
 {{- if and .Values.objectives (not (include "inferencepool.api" . | fromJson).objectiveVersion) -}}
 {{- fail (printf "objectives are given, but api.generation is %s, which has no InferenceObjective; give the aliases a criticality and empty objectives" (include "inferencepool.apiGeneration" .)) -}}
 {{- end -}}
-{{- $version := include "inferencepool.eppVersion" . -}}
-{{- with (include "inferencepool.epp" . | fromJson).withoutObjectives -}}
-{{- if and $.Values.objectives (semverCompare . $version) -}}
-{{- fail (printf "objectives are given, but epp.image.tag is %s and this EPP ignores them; take another image or empty objectives" $version) -}}
-{{- end -}}
+{{- $epp := include "inferencepool.epp" . | fromJson -}}
+{{- if and .Values.objectives $epp.withoutObjectives (semverCompare ($epp.withoutObjectives | default "*") $epp.version) -}}
+{{- fail (printf "objectives are given, but epp.image.tag is %s and this EPP ignores them; take another image or empty objectives" $epp.version) -}}
 {{- end -}}
 {{- $seen := dict -}}
 {{- range .Values.objectives -}}
@@ -62,16 +60,19 @@
 {{- if and (gt (int .Values.epp.replicas) 1) (not $epp.leaderElection) -}}
 {{- fail (printf "epp.replicas is %d, but the EPP %s elects no leader and each would pick for itself; set epp.replicas=1" (int .Values.epp.replicas) $generation) -}}
 {{- end -}}
-{{- if and (not .Values.epp.metricsAuth) (not (include "inferencepool.eppHas" (dict "root" . "since" $epp.openMetrics))) -}}
-{{- fail (printf "epp.metricsAuth is false, but the EPP %s always asks for a token; set epp.metricsAuth=true" (include "inferencepool.eppVersion" .)) -}}
+{{- if and (not .Values.epp.metricsAuth) (not (include "inferencepool.eppHas" (dict "epp" $epp "since" $epp.openMetrics))) -}}
+{{- fail (printf "epp.metricsAuth is false, but the EPP %s always asks for a token; set epp.metricsAuth=true" $epp.version) -}}
 {{- end -}}
 {{- end }}
 
 {{- /* Nothing, or a refusal because epp.flags sets what the chart sets. */}}
 {{- define "inferencepool.checkFlags" -}}
-{{- range include "inferencepool.eppOwnArgs" . | fromYamlArray -}}
-{{- $flag := . | trimPrefix "--" | splitList "=" | first -}}
-{{- if hasKey $.Values.epp.flags $flag -}}
+{{- $own := list -}}
+{{- if .Values.epp.flags -}}
+{{- range include "inferencepool.eppOwnArgs" . | fromYamlArray }}{{ $own = append $own (trimPrefix "--" . | splitList "=" | first) }}{{ end -}}
+{{- end -}}
+{{- range $flag, $_ := .Values.epp.flags -}}
+{{- if has $flag $own -}}
 {{- fail (printf "epp.flags.%s is given, but the chart sets this flag itself; leave it out" $flag) -}}
 {{- end -}}
 {{- end -}}
@@ -95,13 +96,12 @@
 {{- define "inferencepool.checkPreset" -}}
 {{- $epp := include "inferencepool.epp" . | fromJson -}}
 {{- $preset := .Values.epp.plugins.preset -}}
-{{- $version := include "inferencepool.eppVersion" . -}}
 {{- if not (hasKey $epp.presets $preset) -}}
 {{- fail (printf "epp.plugins.preset is %s, which the EPP %s can't decode; set one of %s, or custom" $preset (include "inferencepool.eppGeneration" .) (keys $epp.presets | sortAlpha | join ", ")) -}}
 {{- end -}}
 {{- $since := get $epp.presets $preset -}}
-{{- if not (include "inferencepool.eppHas" (dict "root" . "since" $since)) -}}
-{{- fail (printf "epp.plugins.preset is %s, which the EPP decodes from %s on, but epp.image.tag is %s; take a newer image or another preset" $preset $since $version) -}}
+{{- if not (include "inferencepool.eppHas" (dict "epp" $epp "since" $since)) -}}
+{{- fail (printf "epp.plugins.preset is %s, which the EPP decodes from %s on, but epp.image.tag is %s; take a newer image or another preset" $preset $since $epp.version) -}}
 {{- end -}}
 {{- $names := list -}}
 {{- range .Values.epp.extraEnv }}{{ $names = append $names .name }}{{ end -}}

@@ -5,24 +5,20 @@
 {{- .name }}{{ with $labels }}{{ printf "{%s}" (join "," .) }}{{ end -}}
 {{- end }}
 
-{{- /* How the EPP's version learns the names of metrics, a row of `metrics` in files/epp, as JSON: versions, flags, engines, plugin. */}}
-{{- define "inferencepool.metricsReader" -}}
-{{- range (include "inferencepool.epp" . | fromJson).metrics -}}
-{{- if semverCompare .versions (include "inferencepool.eppVersion" $) }}{{ toJson . }}{{ end -}}
-{{- end -}}
-{{- end }}
-
 {{- /* The model server's metrics as JSON: its preset's or modelServer.custom's, else those of the preset that is named after its engine. */}}
 {{- define "inferencepool.engineMetrics" -}}
 {{- $server := include "inferencepool.modelServer" . | fromJson -}}
-{{- $engine := .Files.Get (printf "files/model-servers/%s.yaml" $server.engine) | fromYaml -}}
-{{- $server.metrics | default $engine.metrics | default dict | toJson -}}
+{{- if $server.metrics -}}
+{{- toJson $server.metrics -}}
+{{- else -}}
+{{- (.Files.Get (printf "files/model-servers/%s.yaml" $server.engine) | fromYaml).metrics | default dict | toJson -}}
+{{- end -}}
 {{- end }}
 
 {{- /* Flags that tell the EPP's version the names of the model server's metrics, as a YAML list; nothing for one that has none. */}}
 {{- define "inferencepool.metricFlags" -}}
 {{- $metrics := include "inferencepool.engineMetrics" . | fromJson -}}
-{{- range $metric, $flag := (include "inferencepool.metricsReader" . | fromJson).flags }}
+{{- range $metric, $flag := (include "inferencepool.epp" . | fromJson).reader.flags }}
 - {{ printf "--%s=%s" $flag (include "inferencepool.metricSpec" (get $metrics $metric | default (dict "name" ""))) | quote }}
 {{- end }}
 {{- end }}
@@ -30,7 +26,7 @@
 {{- /* An EndpointPickerConfig, from `config` and `root`: with the model server's metrics as one more engine where the EPP
 has a plugin for them and knows none like it. A config that reads metrics its own way stays as it is. */}}
 {{- define "inferencepool.withEngine" -}}
-{{- $reader := include "inferencepool.metricsReader" .root | fromJson -}}
+{{- $reader := (include "inferencepool.epp" .root | fromJson).reader -}}
 {{- $server := include "inferencepool.modelServer" .root | fromJson -}}
 {{- if or (not $reader.plugin) (has $server.engine $reader.engines) (contains ($reader.plugin | default "") .config) -}}
 {{- .config -}}
@@ -48,16 +44,16 @@ has a plugin for them and knows none like it. A config that reads metrics its ow
 
 {{- /* Nothing, or a refusal because the EPP's version has no way to read the model server's metrics. */}}
 {{- define "inferencepool.checkMetrics" -}}
-{{- $reader := include "inferencepool.metricsReader" . | fromJson -}}
+{{- $epp := include "inferencepool.epp" . | fromJson -}}
+{{- $reader := $epp.reader -}}
 {{- $engine := (include "inferencepool.modelServer" . | fromJson).engine -}}
-{{- $version := include "inferencepool.eppVersion" . -}}
 {{- if and $reader.engines (not $reader.plugin) (not (has $engine $reader.engines)) -}}
-{{- fail (printf "epp.image.tag is %s, which reads the metrics of %s alone, but the engine of the model server is %s; take another image" $version (join ", " $reader.engines) $engine) -}}
+{{- fail (printf "epp.image.tag is %s, which reads the metrics of %s alone, but the engine of the model server is %s; take another image" $epp.version (join ", " $reader.engines) $engine) -}}
 {{- end -}}
 {{- if $reader.flags -}}
 {{- $metrics := include "inferencepool.engineMetrics" . | fromJson -}}
 {{- if not (and $metrics.queue $metrics.kvCache) -}}
-{{- fail (printf "modelServer.custom.engine is %s, whose metrics the EPP %s does not know; name them in modelServer.custom.metrics" $engine $version) -}}
+{{- fail (printf "modelServer.custom.engine is %s, whose metrics the EPP %s does not know; name them in modelServer.custom.metrics" $engine $epp.version) -}}
 {{- end -}}
 {{- end -}}
 {{- end }}

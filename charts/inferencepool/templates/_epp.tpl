@@ -3,25 +3,27 @@
 {{- .Values.epp.generation | default (include "inferencepool.api" . | fromJson).epp -}}
 {{- end }}
 
-{{- /* The EPP's generation as JSON: image, args, healthServices, rules, apis, presets and what it can. */}}
+{{- /* The EPP's generation as JSON: image, args, healthServices, rules, apis, presets and what it can, completed from epp:
+its version, args with the flags of that version, and of metrics the row of that version, as reader. */}}
 {{- define "inferencepool.epp" -}}
 {{- include "inferencepool.once" (dict "root" . "of" "inferencepool.eppPreset") -}}
 {{- end }}
 
 {{- /* inferencepool.epp from its file. */}}
 {{- define "inferencepool.eppPreset" -}}
-{{- tpl (.Files.Get (printf "files/epp/%s.yaml" (include "inferencepool.eppGeneration" .))) . | fromYaml | toJson -}}
-{{- end }}
-
-{{- /* Version of the EPP: epp.image.tag where it is one, else that of the generation's image. */}}
-{{- define "inferencepool.eppVersion" -}}
+{{- $epp := tpl (.Files.Get (printf "files/epp/%s.yaml" (include "inferencepool.eppGeneration" .))) . | fromYaml -}}
 {{- $tag := .Values.epp.image.tag -}}
-{{- regexMatch "^v?[0-9]+[.][0-9]+[.][0-9]+$" $tag | ternary $tag (include "inferencepool.epp" . | fromJson).image.tag -}}
+{{- $version := regexMatch "^v?[0-9]+[.][0-9]+[.][0-9]+$" $tag | ternary $tag $epp.image.tag -}}
+{{- range $since, $args := $epp.laterArgs -}}
+{{- if semverCompare (printf ">=%s" $since) $version }}{{ $_ := set $epp "args" (concat $epp.args $args) }}{{ end -}}
+{{- end -}}
+{{- range $epp.metrics }}{{ if semverCompare .versions $version }}{{ $_ := set $epp "reader" . }}{{ end }}{{ end -}}
+{{- set $epp "version" $version | toJson -}}
 {{- end }}
 
-{{- /* "true" if `since`, the first image that can do something (empty for none), is not newer than the EPP of `root`. */}}
+{{- /* "true" if `since`, the first image that can do something (empty for none), is not newer than that of `epp`. */}}
 {{- define "inferencepool.eppHas" -}}
-{{- if .since }}{{ semverCompare (printf ">=%s" .since) (include "inferencepool.eppVersion" .root) | ternary "true" "" }}{{ end -}}
+{{- if .since }}{{ semverCompare (printf ">=%s" .since) .epp.version | ternary "true" "" }}{{ end -}}
 {{- end }}
 
 {{- /* Seconds until an EPP that goes is told to, from epp.terminationGracePeriodSeconds: once told it takes 30 s at most. */}}
@@ -41,15 +43,9 @@
 {{- include "inferencepool.withEngine" (dict "root" . "config" $config) -}}
 {{- end }}
 
-{{- /* Flags of the EPP that the chart sets, as a YAML list: the generation's, its version's, and those for metrics. */}}
+{{- /* Flags of the EPP that the chart sets, as a YAML list: those of its version, and those for metrics. */}}
 {{- define "inferencepool.eppOwnArgs" -}}
-{{- $epp := include "inferencepool.epp" . | fromJson -}}
-{{- $epp.args | toYaml }}
-{{- range $since, $args := $epp.laterArgs }}
-{{- if include "inferencepool.eppHas" (dict "root" $ "since" $since) }}
-{{ $args | toYaml }}
-{{- end }}
-{{- end }}
+{{- (include "inferencepool.epp" . | fromJson).args | toYaml }}
 {{- include "inferencepool.metricFlags" . }}
 {{- end }}
 
