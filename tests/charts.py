@@ -19,6 +19,13 @@ ROOT = Path(__file__).parents[1]
 CHARTS = ROOT / "charts"
 VALUES = ROOT / "values"
 
+SHORT_LIFE = {
+    "GOGC": "off",  # no garbage to collect in so short a life: a third less time
+    "LC_ALL": "",
+    "LC_MESSAGES": "zh_TW.UTF-8",  # helm loads kubectl's messages and says none: this language has the fewest
+}
+"""Environment in which helm renders the same in less time."""
+
 Manifest = dict[str, Any]
 
 
@@ -36,12 +43,27 @@ def render(
     namespace: str = "default",
     helm: str = "helm4",
 ) -> list[Manifest]:
-    """Render `charts/<chart>` as helm would install it and return its objects, in helm's order.
+    """Return the objects of `rendered`, in helm's order."""
+    text = rendered(chart, release, values, files=files, arguments=arguments, namespace=namespace, helm=helm)
+    return [manifest for manifest in yaml.load_all(text, yaml.CSafeLoader) if manifest]  # a tenth of safe_load's time
+
+
+def rendered(
+    chart: str,
+    release: str,
+    values: Mapping[str, Any] | None = None,
+    *,
+    files: Sequence[Path] = (),
+    arguments: Sequence[str] = (),
+    namespace: str = "default",
+    helm: str = "helm4",
+) -> str:
+    """Render `charts/<chart>` as helm would install it and return helm's own text.
 
     `files` are passed as `-f`, in order, before `values`; `arguments` are further helm flags
     (`--set weights.new=10`, `--api-versions ...`). Raises RenderError with helm's message when it refuses.
     """
-    text = _template(
+    return _template(
         helm,
         chart,
         release,
@@ -50,7 +72,6 @@ def render(
         tuple(str(path) for path in files),
         tuple(arguments),
     )
-    return [manifest for manifest in yaml.load_all(text, yaml.CSafeLoader) if manifest]  # a tenth of safe_load's time
 
 
 def notes(chart: str, release: str, values: Mapping[str, Any]) -> str:
@@ -83,8 +104,8 @@ def _template(
         command = [str(tool(helm)), "template", release, str(CHARTS / chart), "--namespace", namespace]
         for path in (*files, values_file.name):
             command += ["--values", path]
-        roomy = {**os.environ, "GOGC": "off"}  # a short life needs no garbage collection: a third less time
-        done = subprocess.run([*command, *arguments], env=roomy, capture_output=True, text=True, check=False)
+        environment = {**os.environ, **SHORT_LIFE}
+        done = subprocess.run([*command, *arguments], env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RenderError(done.stderr.strip())
     return done.stdout

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import kubeconform
-from charts import CHARTS, RenderError, render
+from charts import CHARTS, RenderError, render, rendered
 from kubeconform import SCENARIOS
 from schemas import schema_folder
 
@@ -25,7 +25,7 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     folder = tmp_path_factory.mktemp("scenarios")
     for place, (chart, values) in enumerate(SCENARIOS):
         with contextlib.suppress(RenderError):  # its own test meets it
-            (folder / f"{place}.yaml").write_text(yaml.safe_dump_all(render(chart, "pool-old", files=[values])))
+            (folder / f"{place}.yaml").write_text(rendered(chart, "pool-old", files=[values]))
     return kubeconform.refused(folder, schema_folder())
 
 
@@ -38,8 +38,7 @@ def test_a_scenario_renders_only_what_the_api_takes(refused: dict[str, list[str]
 @pytest.mark.parametrize(("chart", "values"), EVERY_OBJECT, ids=lambda value: getattr(value, "stem", value))
 def test_a_release_and_a_namespace_named_by_digits_stay_names(tmp_path: Path, chart: str, values: Path) -> None:
     named = {"adopt": {"epp": {"name": "picker"}}} if chart == "inferencepool" else {}  # a Service is not of digits
-    manifests = render(chart, "123", named, files=[values], namespace="456")
-    (tmp_path / "rendered.yaml").write_text(yaml.safe_dump_all(manifests))
+    (tmp_path / "rendered.yaml").write_text(rendered(chart, "123", named, files=[values], namespace="456"))
     assert kubeconform.refused(tmp_path, schema_folder()) == {}
 
 
