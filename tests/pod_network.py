@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ import yaml
 
 from inferencepool_rollout.cluster.kind import Cluster
 from inferencepool_rollout.versions import versions
+from node import on_node, processes
 
 CONNECT_SECONDS = 5
 VISITED = (8443, 8081)  # where a visitor listens
@@ -28,7 +28,7 @@ class Pod:
         """Those ports of other pods to which a TCP connection opens."""
         asked = {f"{pod.address}/{port}": (pod, port) for pod, port in targets}
         enter = ("nsenter", "--target", processes(self.cluster, self.uid)[0], "--net")
-        printed = _node(self.cluster, *enter, "bash", "-c", _CONNECT, "connect", *asked)
+        printed = on_node(self.cluster, *enter, "bash", "-c", _CONNECT, "connect", *asked)
         return {asked[opened] for opened in printed.split()}
 
 
@@ -63,19 +63,9 @@ class Place:
         return made
 
 
-def processes(cluster: Cluster, uid: str) -> list[str]:
-    """Process ids, in the node, of the containers of the pod with that uid."""
-    script = 'grep -l -e "$1" -e "$(echo "$1" | tr - _)" /proc/[0-9]*/cgroup 2>/dev/null || true'
-    return re.findall(r"/proc/(\d+)/", _node(cluster, "sh", "-c", script, "processes", uid))
-
-
 _CONNECT = f"""
 for target in "$@"; do
     (timeout {CONNECT_SECONDS} bash -c "exec 3<>/dev/tcp/$target" 2>/dev/null && echo "$target") &
 done
 wait
 """
-
-
-def _node(cluster: Cluster, *command: str) -> str:
-    return cluster.engine.docker("exec", f"{cluster.name}-control-plane", *command)

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-import pod_network
 from charts import CHARTS, VALUES
 from inferencepool_rollout.cluster.kind import Cluster
 from inferencepool_rollout.failure import Failure
+from node import on_node, processes
 
 LISTENING = {"model-server": {8000, 8080}, "epp": {9002, 9003, 9090}}
 USER, OTHER_TEAM = "eve", "other-team"
@@ -30,9 +30,6 @@ class Team:
     def kubectl(self, *arguments: str) -> str:
         return self.cluster.kubectl("--namespace", self.namespace, *arguments)
 
-    def node(self, *command: str) -> str:
-        return self.cluster.engine.docker("exec", f"{self.cluster.name}-control-plane", *command)
-
     def pods(self, component: str) -> list[dict[str, Any]]:
         selector = f"--selector=app.kubernetes.io/component={component}"
         items: list[dict[str, Any]] = json.loads(self.kubectl("get", "pods", selector, "--output=json"))["items"]
@@ -40,7 +37,7 @@ class Team:
 
     def processes(self, pod: dict[str, Any]) -> list[str]:
         """Process ids, in the node, of the pod's containers."""
-        return pod_network.processes(self.cluster, pod["metadata"]["uid"])
+        return processes(self.cluster, pod["metadata"]["uid"])
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +62,9 @@ def team(cluster: Cluster) -> Iterator[Team]:
 @pytest.mark.parametrize("component", LISTENING)
 def test_a_pod_listens_on_the_ports_that_it_declares_and_on_no_other(team: Team, component: str) -> None:
     for pod in team.pods(component):
-        lines = team.node("nsenter", "--target", team.processes(pod)[0], "--net", "ss", "-Hltn").splitlines()
+        lines = on_node(
+            team.cluster, "nsenter", "--target", team.processes(pod)[0], "--net", "ss", "-Hltn"
+        ).splitlines()
         open_ports = {int(line.split()[3].rsplit(":", 1)[1]) for line in lines if "127.0.0.1" not in line.split()[3]}
         assert open_ports == LISTENING[component]
         spec = pod["spec"]
@@ -79,7 +78,7 @@ def test_no_process_of_a_pod_is_root(team: Team, component: str) -> None:
         processes = team.processes(pod)
         assert processes
         files = [f"/proc/{process}/status" for process in processes]
-        users = re.findall(r"^Uid:\s+(\d+)\s+(\d+)", team.node("cat", *files), re.MULTILINE)
+        users = re.findall(r"^Uid:\s+(\d+)\s+(\d+)", on_node(team.cluster, "cat", *files), re.MULTILINE)
         assert len(users) == len(processes)
         assert "0" not in {user for pair in users for user in pair}
 
@@ -107,7 +106,9 @@ def test_the_epp_s_metrics_need_a_token_that_may_read_them(team: Team, may_read:
     try:
         (epp,) = team.pods("epp")
         url = f"http://{epp['status']['podIP']}:9090/metrics"
-        seen = team.node("curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", *header, url)
+        seen = on_node(
+            team.cluster, "curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", *header, url
+        )
     finally:
         if may_read:
             team.kubectl("delete", f"clusterrolebinding/{name}", f"clusterrole/{name}")

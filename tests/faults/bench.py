@@ -66,10 +66,6 @@ class Bench:
                 return
             assert time.monotonic() < deadline, f"{share:.0f} % in place of {percent} % after {seconds:g} s"
 
-    def node(self, *command: str) -> str:
-        """Run a command in the node's container."""
-        return self.cluster.engine.docker("exec", f"{self.cluster.name}-control-plane", *command)
-
     def pods(self, component: str, pool: str = STRUCK) -> list[str]:
         """Names of the pool's pods of that component that are not ending."""
         selector = f"app.kubernetes.io/instance={pool},app.kubernetes.io/component={component}"

@@ -9,6 +9,7 @@ from charts import CHARTS
 from faults.bench import STRUCK, Bench
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.versions import versions
+from node import on_node, processes
 from waiting import wait_until
 
 SERVER, PICKER = "model-server", "epp"
@@ -26,14 +27,15 @@ def signal(bench: Bench, component: str, number: int, pods: slice = slice(None))
     """Send a signal to the program in the pool's pods of that component, from the node."""
     for pod in bench.pods(component)[pods]:
         uid = bench.kubectl("get", "pod", pod, "--output=jsonpath={.metadata.uid}")
-        bench.node("sh", "-c", _SIGNAL, "signal", uid, PROGRAMS[component][:15], str(number))
+        found = processes(bench.cluster, uid)
+        on_node(bench.cluster, "sh", "-c", _SIGNAL, "signal", str(number), PROGRAMS[component][:15], *found)
 
 
-# The program's processes are those in the pod's cgroup, whose name has the uid with - (cgroupfs) or _ (systemd).
 _SIGNAL = """
-for cgroup in $(grep -l -e "$1" -e "$(echo "$1" | tr - _)" /proc/[0-9]*/cgroup 2>/dev/null); do
-    process=${cgroup%/cgroup}
-    if [ "$(cat "$process/comm")" = "$2" ]; then kill -"$3" "${process#/proc/}"; fi
+number=$1 program=$2
+shift 2
+for process; do
+    if [ "$(cat "/proc/$process/comm")" = "$program" ]; then kill -"$number" "$process"; fi
 done
 """
 
@@ -100,13 +102,13 @@ def start_istiod(bench: Bench) -> None:
 
 def stop_api_server(bench: Bench) -> None:
     """Take the API server's manifest from the kubelet, and wait until it answers no more."""
-    bench.node("mv", f"/etc/kubernetes/manifests/{API_SERVER}", f"/root/{API_SERVER}")
+    on_node(bench.cluster, "mv", f"/etc/kubernetes/manifests/{API_SERVER}", f"/root/{API_SERVER}")
     while _api_server_answers(bench):
         time.sleep(0.5)
 
 
 def start_api_server(bench: Bench) -> None:
-    bench.node("mv", f"/root/{API_SERVER}", f"/etc/kubernetes/manifests/{API_SERVER}")
+    on_node(bench.cluster, "mv", f"/root/{API_SERVER}", f"/etc/kubernetes/manifests/{API_SERVER}")
     while not _api_server_answers(bench):
         time.sleep(0.5)
     bench.ready()
@@ -122,7 +124,8 @@ def _api_server_answers(bench: Bench) -> bool:
 def upgrade(bench: Bench) -> None:
     """A new image, a new argument and a new plugin configuration in one revision."""
     image = versions().images["simulator"].name
-    bench.node("ctr", "--namespace=k8s.io", "images", "tag", "--force", image, f"{image.rsplit(':', 1)[0]}:{NEXT_TAG}")
+    tag = f"{image.rsplit(':', 1)[0]}:{NEXT_TAG}"
+    on_node(bench.cluster, "ctr", "--namespace=k8s.io", "images", "tag", "--force", image, tag)
     _revise(
         bench, "--set", f"modelServer.image.tag={NEXT_TAG}", "--set", "epp.plugins.preset=lora-affinity",
         "--set", "modelServer.extraArgs={--inter-token-latency,15ms}",

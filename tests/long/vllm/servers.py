@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 import tiny_llama
 from charts import CHARTS, VALUES
 from inferencepool_rollout.cluster.kind import Cluster
+from node import on_node
 from waiting import wait_until
 
 MODEL = "tiny-llama"
@@ -59,7 +60,7 @@ class Servers:
         tiny_llama.write_model(folder / "models" / MODEL)
         for seed, (name, rank) in enumerate(RANKS.items(), start=1):
             tiny_llama.write_adapter(folder / "adapters" / name, f"/models/{MODEL}", seed, rank)
-        self._node("mkdir", "--parents", self._disk)
+        on_node(self.cluster, "mkdir", "--parents", self._disk)
         for name in ("models", "adapters"):
             self.cluster.engine.docker("cp", folder / name, f"{self.cluster.name}-control-plane:{self._disk}")
             self.kubectl("apply", "--filename=-", stdin=yaml.safe_dump_all(self._claim(name)))
@@ -68,7 +69,7 @@ class Servers:
         """Remove what the namespace's end leaves behind."""
         volumes = [f"{self.namespace}-{name}" for name in ("models", "adapters")]
         self.kubectl("delete", "persistentvolume", *volumes, "--wait=false")
-        self._node("rm", "--recursive", "--force", self._disk)
+        on_node(self.cluster, "rm", "--recursive", "--force", self._disk)
 
     def install(self, release: str, values: Mapping[str, Any] | None = None) -> None:
         """Install a pool without waiting for it; `values` go over those that people copy."""
@@ -151,9 +152,6 @@ class Servers:
     @property
     def _disk(self) -> str:
         return f"/var/local/{self.namespace}"
-
-    def _node(self, *command: str) -> None:
-        self.cluster.engine.docker("exec", f"{self.cluster.name}-control-plane", *command)
 
     def _get(self, target: str, path: str) -> str:
         return self.kubectl("get", "--raw", f"/api/v1/namespaces/{self.namespace}/pods/{target}/proxy/{path}")
