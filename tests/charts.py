@@ -43,27 +43,12 @@ def render(
     namespace: str = "default",
     helm: str = "helm4",
 ) -> list[Manifest]:
-    """Return the objects of `rendered`, in helm's order."""
-    text = rendered(chart, release, values, files=files, arguments=arguments, namespace=namespace, helm=helm)
-    return [manifest for manifest in yaml.load_all(text, yaml.CSafeLoader) if manifest]  # a tenth of safe_load's time
-
-
-def rendered(
-    chart: str,
-    release: str,
-    values: Mapping[str, Any] | None = None,
-    *,
-    files: Sequence[Path] = (),
-    arguments: Sequence[str] = (),
-    namespace: str = "default",
-    helm: str = "helm4",
-) -> str:
-    """Render `charts/<chart>` as helm would install it and return helm's own text.
+    """Render `charts/<chart>` as helm would install it and return its objects, in helm's order.
 
     `files` are passed as `-f`, in order, before `values`; `arguments` are further helm flags
     (`--set weights.new=10`, `--api-versions ...`). Raises RenderError with helm's message when it refuses.
     """
-    return _template(
+    text = _template(
         helm,
         chart,
         release,
@@ -72,6 +57,12 @@ def rendered(
         tuple(str(path) for path in files),
         tuple(arguments),
     )
+    return [manifest for manifest in yaml.load_all(text, yaml.CSafeLoader) if manifest]  # a tenth of safe_load's time
+
+
+def documents(manifests: Sequence[Manifest]) -> str:
+    """Objects as the text that kubectl and kubeconform read: JSON is YAML, and soon written."""
+    return "\n---\n".join(json.dumps(manifest) for manifest in manifests)
 
 
 def notes(chart: str, release: str, values: Mapping[str, Any]) -> str:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
-from charts import CHARTS, VALUES, Manifest, render
+from charts import CHARTS, VALUES, Manifest, documents, render
 from inferencepool_rollout.cluster.kind import Cluster
 from inferencepool_rollout.versions import versions
 
@@ -29,7 +27,7 @@ def taken(cluster: Cluster, manifests: Sequence[Manifest]) -> int:
     manifests = [m for m in manifests if m["kind"] != "Pod"]  # its account has to be there; helm test runs it for real
     answered = cluster.kubectl(
         "apply", "--server-side", "--dry-run=server", "--validate=strict", "--filename=-",
-        stdin=yaml.safe_dump_all(manifests),
+        stdin=documents(manifests),
     )  # fmt: skip
     assert len(answered.splitlines()) == len(manifests)
     return len(manifests)

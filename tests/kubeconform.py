@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from charts import CHARTS, VALUES
+from charts import CHARTS, VALUES, Manifest, documents
 from inferencepool_rollout.tools import tool
 from schemas import LOCATION
 
@@ -21,14 +23,17 @@ SCENARIOS = sorted(
 """Each chart with each file of values for it."""
 
 
-def refused(folder: Path, schemas: Path) -> dict[str, list[str]]:
-    """What kubeconform says of the manifests that the `schemas` refuse, by the stem of their file in `folder`."""
-    done = subprocess.run(
-        [tool("kubeconform"), "-strict", "-output=json", f"-schema-location={schemas}/{LOCATION}", folder],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def refused(releases: Mapping[str, Sequence[Manifest]], schemas: Path) -> dict[str, list[str]]:
+    """What kubeconform, asked once, says of the manifests that the `schemas` refuse, by the name of their release."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, manifests in releases.items():
+            (Path(folder) / f"{name}.yaml").write_text(documents(manifests))
+        done = subprocess.run(
+            [tool("kubeconform"), "-strict", "-output=json", f"-schema-location={schemas}/{LOCATION}", folder],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     found: dict[str, list[str]] = {}
     for resource in json.loads(done.stdout)["resources"] or []:
         words = f"{resource['kind']} {resource['name']}: {resource['msg']}"

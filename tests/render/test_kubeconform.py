@@ -6,10 +6,9 @@ import contextlib
 from pathlib import Path
 
 import pytest
-import yaml
 
 import kubeconform
-from charts import CHARTS, RenderError, render, rendered
+from charts import CHARTS, RenderError, render
 from kubeconform import SCENARIOS
 from schemas import schema_folder
 
@@ -20,13 +19,13 @@ EVERY_OBJECT = [
 
 
 @pytest.fixture(scope="module")
-def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+def refused() -> dict[str, list[str]]:
     """What kubeconform, asked once, refuses of each scenario, by its place in SCENARIOS."""
-    folder = tmp_path_factory.mktemp("scenarios")
+    scenarios = {}
     for place, (chart, values) in enumerate(SCENARIOS):
         with contextlib.suppress(RenderError):  # its own test meets it
-            (folder / f"{place}.yaml").write_text(rendered(chart, "pool-old", files=[values]))
-    return kubeconform.refused(folder, schema_folder())
+            scenarios[str(place)] = render(chart, "pool-old", files=[values])
+    return kubeconform.refused(scenarios, schema_folder())
 
 
 @pytest.mark.parametrize(("chart", "values"), SCENARIOS, ids=lambda value: getattr(value, "stem", value))
@@ -36,18 +35,17 @@ def test_a_scenario_renders_only_what_the_api_takes(refused: dict[str, list[str]
 
 
 @pytest.mark.parametrize(("chart", "values"), EVERY_OBJECT, ids=lambda value: getattr(value, "stem", value))
-def test_a_release_and_a_namespace_named_by_digits_stay_names(tmp_path: Path, chart: str, values: Path) -> None:
+def test_a_release_and_a_namespace_named_by_digits_stay_names(chart: str, values: Path) -> None:
     named = {"adopt": {"epp": {"name": "picker"}}} if chart == "inferencepool" else {}  # a Service is not of digits
-    (tmp_path / "rendered.yaml").write_text(rendered(chart, "123", named, files=[values], namespace="456"))
-    assert kubeconform.refused(tmp_path, schema_folder()) == {}
+    manifests = render(chart, "123", named, files=[values], namespace="456")
+    assert kubeconform.refused({"digits": manifests}, schema_folder()) == {}
 
 
 @pytest.mark.parametrize("chart", ["inferencepool", "rollout-route"])
-def test_an_unknown_field_would_be_seen(tmp_path: Path, chart: str) -> None:
+def test_an_unknown_field_would_be_seen(chart: str) -> None:
     broken = [manifest for manifest in render(chart, "pool-old") if isinstance(manifest.get("spec"), dict)]
-    for place, manifest in enumerate(broken):
+    for manifest in broken:
         manifest["spec"]["noSuchField"] = 1
-        (tmp_path / f"{place}.yaml").write_text(yaml.safe_dump(manifest))
     assert broken
-    found = kubeconform.refused(tmp_path, schema_folder())
-    assert {place: len(words) for place, words in found.items()} == {str(place): 1 for place in range(len(broken))}
+    found = kubeconform.refused({"broken": broken}, schema_folder())
+    assert len(found["broken"]) == len(broken)
