@@ -6,6 +6,8 @@ from typing import Any
 
 from charts import Manifest, only, render
 
+DNS = [53, 53, 5353, 5353]  # UDP and TCP; the DNS pods of OpenShift listen on 5353
+
 
 def policy(name: str, **values: Any) -> Manifest:
     manifests = render("inferencepool", "pool-old", {"networkPolicy": {"enabled": True, **values}})
@@ -23,6 +25,6 @@ def test_an_epp_reaches_what_its_egress_names_in_place_of_the_api_server_s_usual
 
 def test_no_egress_that_is_named_is_none_but_to_names_and_to_the_pool() -> None:
     servers, epp = (policy(name, eppEgress=[], modelServerEgress=[])["egress"] for name in ("pool-old", "pool-old-epp"))
-    assert [[port["port"] for port in rule.get("ports", [])] for rule in servers] == [[53, 53], []]
-    assert [[port["port"] for port in rule["ports"]] for rule in epp] == [[53, 53], [8000]]
+    assert [[port["port"] for port in rule.get("ports", [])] for rule in servers] == [DNS, []]
+    assert [[port["port"] for port in rule["ports"]] for rule in epp] == [DNS, [8000]]
     assert all("podSelector" in rule["to"][0] for rule in (servers[1], epp[1]))
