@@ -1,7 +1,8 @@
 """Make of each chart's values.yaml what repeats it: README.md and values.schema.json.
 
 A comment `# @schema` above a value says in JSON Schema (YAML, without the outer braces) what it may be, where that is
-more than the type of its default. Shapes that are long or shared are definitions in values.schema.yaml.
+more than the type of its default. Shapes that are long or shared are definitions in values.schema.yaml. A value with a
+default has to be there: a user's null, or a key with nothing after it, takes the default away.
 """
 
 from __future__ import annotations
@@ -61,8 +62,13 @@ def schema(title: str, values: str, rest: Node) -> Node:
     def node(value: Any, path: tuple[str, ...]) -> Node:
         comment = comments.get(path, Comment())
         if isinstance(value, dict) and not comment.description and not WHOLE & set(comment.allowed):
-            properties = {name: node(child, (*path, name)) for name, child in value.items()}
-            return {"type": "object", "additionalProperties": False, **comment.allowed, "properties": properties}
+            group = {
+                "type": "object",
+                "additionalProperties": False,
+                "required": [name for name, child in value.items() if child is not None],
+                "properties": {name: node(child, (*path, name)) for name, child in value.items()},
+            }
+            return {**group, **comment.allowed}
         said = {"description": " ".join(comment.description), "default": value} if comment.description else {}
         typed = {} if TYPED & set(comment.allowed) else {"type": TYPES[type(value)]}
         return {**said, **typed, **comment.allowed}
