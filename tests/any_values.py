@@ -13,7 +13,17 @@ from charts import CHARTS, Manifest, RenderError, render
 from values_schema import resolved
 
 CHART = CHARTS / "inferencepool"
-SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
+
+
+def partial(node: dict[str, Any]) -> dict[str, Any]:
+    """The schema of what users write: what they leave out keeps its default."""
+    if "properties" not in node:
+        return node
+    properties = {name: partial(child) for name, child in node["properties"].items()}
+    return {**{keyword: said for keyword, said in node.items() if keyword != "required"}, "properties": properties}
+
+
+SCHEMA = partial(json.loads((CHART / "values.schema.json").read_text()))
 KEYS = sorted(yaml.safe_load((CHART / "values.yaml").read_text()))
 SENTENCE = re.compile(rf"execution error at .*\b({'|'.join(KEYS)})\b.*", re.DOTALL)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from charts import CHARTS
 from inferencepool_rollout import chart_docs
+from inferencepool_rollout.failure import Failure
 
 NAMES = sorted(path.parent.name for path in CHARTS.glob("*/Chart.yaml"))
 
@@ -28,11 +30,23 @@ def test_a_file_that_repeats_the_values_is_fresh(remade: Path, name: str, file: 
     assert (remade / name / file).read_text() == (CHARTS / name / file).read_text()
 
 
-def test_the_schema_tells_what_values_yaml_tells_and_nothing_older() -> None:
-    values = "a:\n  # -- (int) What it\n  # means.\n  # @default -- 1\n  b: 1\n  c: 2\n"
-    old = {"b": {"type": "integer"}, "c": {"type": "integer", "description": "what c was", "default": 3}}
-    told = chart_docs.documented({"properties": {"a": {"properties": old}}}, values)
-    assert told["properties"]["a"]["properties"] == {
-        "b": {"description": "What it means.", "default": 1, "type": "integer"},
-        "c": {"type": "integer"},
+def test_the_schema_is_made_of_the_values_and_of_what_is_said_above_them() -> None:
+    values = "a:\n  # @schema minimum: 1\n  # -- (int) What it\n  # means.\n  # @default -- 1\n  b: 1\n  c: x\n"
+    made = chart_docs.schema("T", values, {"definitions": {"d": {}}})
+    assert made["properties"]["a"]["properties"] == {
+        "b": {"description": "What it means.", "default": 1, "type": "integer", "minimum": 1},
+        "c": {"type": "string"},
     }
+    assert made["properties"]["a"]["additionalProperties"] is False
+    assert made["definitions"] == {"d": {}}
+
+
+def test_a_comment_for_the_schema_that_is_not_yaml_is_named() -> None:
+    with pytest.raises(Failure, match="not YAML.*pattern"):
+        chart_docs.schema("T", "# @schema pattern: ^(a,b)?$}\na: b\n", {})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_definition_of_the_schema_is_used(name: str) -> None:
+    text = (CHARTS / name / "values.schema.json").read_text()
+    assert [name for name in json.loads(text)["definitions"] if f'"#/definitions/{name}"' not in text] == []

@@ -19,7 +19,7 @@ SCENARIOS = [*sorted(CHART.glob("ci/*-values.yaml")), *sorted(VALUES.glob("route
 
 
 def test_the_schema_is_a_schema(schema: Schema) -> None:
-    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.Draft7Validator.check_schema(schema)
 
 
 def test_the_schema_has_the_keys_of_the_values_and_no_other(schema: Schema, defaults: dict[str, Any]) -> None:
