@@ -20,6 +20,7 @@ from inferencepool_rollout.programs import compiled
 from inferencepool_rollout.tools import tool
 from inferencepool_rollout.traffic.verdict import Fault
 from inferencepool_rollout.versions import versions
+from waiting import wait_until
 
 UNPATCHED = "inferencepool-rollout/pilot:unpatched"
 ISTIOD = ("--namespace", "istio-system", "deployment/istiod")
@@ -44,8 +45,13 @@ def istiod(cluster: Cluster, image: str) -> Iterator[None]:
 
 
 def _deploy(cluster: Cluster, image: str) -> None:
+    """Replace istiod, and wait until the gateway can only have what the new one says."""
+    pods = ("get", "pods", *ISTIOD[:2], "--selector=app=istiod", "--output=name")
+    before = set(cluster.kubectl(*pods).split())
     cluster.kubectl("set", "image", *ISTIOD, f"discovery={image}")
     cluster.kubectl("rollout", "status", *ISTIOD, "--timeout=180s")
+    wait_until(lambda: not before & set(cluster.kubectl(*pods).split()), "the istiod before is gone", 120, 1)
+    time.sleep(FOLLOWED_SECONDS)
 
 
 def _build_unpatched(cluster: Cluster) -> None:
@@ -72,7 +78,6 @@ def test_an_istio_with_the_fix_passes(pools: Bench) -> None:
 def test_an_istio_without_the_fix_fails_and_the_finding_names_the_issue(pools: Bench) -> None:
     _build_unpatched(pools.cluster)
     with istiod(pools.cluster, UNPATCHED):
-        time.sleep(2 * FOLLOWED_SECONDS)
         findings = judge_split(pools, 70)
     assert [finding.fault for finding in findings] == [Fault.SHARED_PICKER]
     assert "istio#61594" in str(findings[0])
