@@ -60,7 +60,7 @@ spec:
           port: 9003
           service: {{ $epp.healthServices.readiness }}
         periodSeconds: 2
-      {{- if eq (int .Values.epp.replicas) 1 }}
+      {{- if and (eq (int .Values.epp.replicas) 1) (not $epp.lingers) }}
       # Nobody asks it any more, but it is a part of every answer that it has picked a server for, to the answer's end.
       # (A leader must not linger: nobody else leads before it ends.)
       lifecycle:

@@ -26,9 +26,14 @@ its version, args with the flags of that version, and of metrics the row of that
 {{- if .since }}{{ semverCompare (printf ">=%s" .since) .epp.version | ternary "true" "" }}{{ end -}}
 {{- end }}
 
+{{- /* Seconds for which an EPP that goes still takes requests: until nobody asks it any more. */}}
+{{- define "inferencepool.eppDrainSeconds" -}}
+5
+{{- end }}
+
 {{- /* Seconds until an EPP that goes is told to, from epp.terminationGracePeriodSeconds: once told it takes 30 s at most. */}}
 {{- define "inferencepool.eppPreStopSeconds" -}}
-{{- max 5 (sub .Values.epp.terminationGracePeriodSeconds 30) -}}
+{{- max (include "inferencepool.eppDrainSeconds" .) (sub .Values.epp.terminationGracePeriodSeconds 30) -}}
 {{- end }}
 
 {{- /* Image of the EPP: epp.image over the generation's. */}}

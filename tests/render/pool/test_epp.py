@@ -136,6 +136,12 @@ def test_it_lingers_for_the_answers_that_it_is_a_part_of_and_has_30_s_left_to_en
     assert container(manifests)["lifecycle"] == {"preStop": {"sleep": {"seconds": lingers}}}
 
 
+def test_the_router_lingers_by_itself() -> None:
+    router = container(rendered("router"))
+    assert "lifecycle" not in router
+    assert "--drain-timeout=5s" in router["args"]
+
+
 def test_a_leader_goes_at_once_beside_successors_that_can_be_ready_only_then() -> None:
     three = rendered("1.x", replicas=3)
     deployment = only(three, "Deployment", "pool-new-epp")["spec"]
