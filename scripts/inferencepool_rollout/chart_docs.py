@@ -28,8 +28,6 @@ ALLOWED = "# @schema "
 TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array", dict: "object"}
 TYPED = {"$ref", "type", "enum", "anyOf"}
 """Keywords that say of what type a value is."""
-WHOLE = {"$ref", "additionalProperties"}
-"""Keywords that say what a map without a description may hold, so that its keys don't."""
 
 Node = dict[str, Any]
 
@@ -40,6 +38,12 @@ class Comment:
 
     description: list[str] = field(default_factory=list)
     allowed: Node = field(default_factory=dict)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it says of a map all that there is to say: what its keys hold is said above none of them."""
+        keys = self.allowed.get("$ref"), self.allowed.get("additionalProperties")
+        return bool(self.description) or any(isinstance(said, str | dict) for said in keys)
 
 
 def main(charts: Path = CHARTS) -> int:
@@ -61,7 +65,7 @@ def schema(title: str, values: str, rest: Node) -> Node:
 
     def node(value: Any, path: tuple[str, ...]) -> Node:
         comment = comments.get(path, Comment())
-        if isinstance(value, dict) and not comment.description and not WHOLE & set(comment.allowed):
+        if isinstance(value, dict) and not comment.is_whole:
             group = {
                 "type": "object",
                 "additionalProperties": False,
