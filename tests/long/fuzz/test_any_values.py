@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import jsonschema
 from hypothesis import HealthCheck, given, settings
 
 from any_values import SCHEMA, rendered, values
-from charts import Manifest
+from charts import Manifest, documents
 from inferencepool_rollout.cluster.kind import Cluster
 
 DRAWS = 1000
@@ -39,7 +38,7 @@ def test_whatever_is_rendered_is_taken_by_the_api_server(cluster: Cluster) -> No
         if served:
             cluster.kubectl(
                 "apply", "--server-side", "--dry-run=server", "--validate=strict", "--filename=-",
-                stdin="\n---\n".join(map(json.dumps, served)),
+                stdin=documents(served),
             )  # fmt: skip
             taken += 1
 
