@@ -41,7 +41,7 @@
 {{- fail (printf "objectives are given, but api.generation is %s, which has no InferenceObjective; give the aliases a criticality and empty objectives" (include "inferencepool.apiGeneration" .)) -}}
 {{- end -}}
 {{- $epp := include "inferencepool.epp" . | fromJson -}}
-{{- if and .Values.objectives $epp.withoutObjectives (semverCompare ($epp.withoutObjectives | default "*") $epp.version) -}}
+{{- if and .Values.objectives $epp.withoutObjectives (semverCompare $epp.withoutObjectives $epp.version) -}}
 {{- fail (printf "objectives are given, but epp.image.tag is %s and this EPP ignores them; take another image or empty objectives" $epp.version) -}}
 {{- end -}}
 {{- $seen := dict -}}
@@ -67,12 +67,9 @@
 
 {{- /* Nothing, or a refusal because epp.flags sets what the chart sets. */}}
 {{- define "inferencepool.checkFlags" -}}
-{{- $own := list -}}
-{{- if .Values.epp.flags -}}
-{{- range include "inferencepool.eppOwnArgs" . | fromYamlArray }}{{ $own = append $own (trimPrefix "--" . | splitList "=" | first) }}{{ end -}}
-{{- end -}}
-{{- range $flag, $_ := .Values.epp.flags -}}
-{{- if has $flag $own -}}
+{{- range include "inferencepool.eppOwnArgs" . | fromYamlArray -}}
+{{- $flag := . | trimPrefix "--" | splitList "=" | first -}}
+{{- if hasKey $.Values.epp.flags $flag -}}
 {{- fail (printf "epp.flags.%s is given, but the chart sets this flag itself; leave it out" $flag) -}}
 {{- end -}}
 {{- end -}}

@@ -9,7 +9,7 @@
 {{- include "inferencepool.checkAliases" . }}
 {{- include "inferencepool.checkObjectives" . }}
 {{- include "inferencepool.checkEpp" . }}
-{{- include "inferencepool.checkFlags" . }}
+{{- if .Values.epp.flags }}{{ include "inferencepool.checkFlags" . }}{{ end }}
 {{- include "inferencepool.checkPlugins" . }}
 {{- include "inferencepool.checkModelServer" . }}
 {{- include "inferencepool.checkMetrics" . }}
