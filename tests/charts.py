@@ -18,6 +18,7 @@ from inferencepool_rollout.tools import tool
 ROOT = Path(__file__).parents[1]
 CHARTS = ROOT / "charts"
 VALUES = ROOT / "values"
+NAMES = sorted(path.parent.name for path in CHARTS.glob("*/Chart.yaml"))
 
 SHORT_LIFE = {
     "GOGC": "off",  # no garbage to collect in so short a life: a third less time

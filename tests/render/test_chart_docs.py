@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from charts import CHARTS
+from charts import CHARTS, NAMES
 from inferencepool_rollout import chart_docs
 from inferencepool_rollout.failure import Failure
-
-NAMES = sorted(path.parent.name for path in CHARTS.glob("*/Chart.yaml"))
 
 
 @pytest.fixture(scope="module")

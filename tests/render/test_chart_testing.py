@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 
 from chart_testing import bump, commit, ct, released, scenarios
-from charts import CHARTS, ROOT
-
-NAMES = ("inferencepool", "rollout-route")
+from charts import CHARTS, NAMES, ROOT
 
 
 @pytest.fixture

@@ -11,10 +11,8 @@ import jsonschema
 import pytest
 import yaml
 
-from charts import CHARTS, RenderError, render
+from charts import CHARTS, NAMES, RenderError, render
 from values_schema import Schema, resolved
-
-NAMES = ("inferencepool", "rollout-route")
 
 
 def defaulted(values: Any, node: Schema, schema: Schema, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

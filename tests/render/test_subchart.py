@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from charts import CHARTS, render
+from charts import CHARTS, NAMES, render
 
 
 @pytest.mark.parametrize("helm", ["helm3", "helm4"])
-@pytest.mark.parametrize("name", ["inferencepool", "rollout-route"])
+@pytest.mark.parametrize("name", NAMES)
 def test_a_chart_renders_as_a_part_of_another(tmp_path: Path, name: str, helm: str) -> None:
     shutil.copytree(CHARTS / name, tmp_path / "charts" / name)
     (tmp_path / "Chart.yaml").write_text(yaml.safe_dump({"apiVersion": "v2", "name": "whole", "version": "1.0.0"}))
