@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from charts import CHARTS
-from inferencepool_rollout.versions import versions
+from inferencepool_lab.builds.versions import versions
 
 FILES = CHARTS / "inferencepool/files"
 CURRENT = "1.5"
