@@ -1,12 +1,12 @@
 """Make of each chart's values.yaml what repeats it: README.md and values.schema.json.
 
 A comment `# @schema` above a value says in JSON Schema (YAML, without the outer braces) what it may be, where that is
-more than the type of its default. Shapes that are long or shared are definitions in values.schema.yaml. A value with a
-default has to be there: a user's null, or a key with nothing after it, takes the default away. In an `enum` the name of a
-folder, as `files/plugins`, stands for the presets in it.
+more than the type of its default. In an `enum` a folder, as `files/plugins`, stands for the presets in it. Shapes that
+are long or shared are definitions in values.schema.yaml. A value with a default has to be there: a user's null, or a
+key with nothing after it, takes the default away.
 
-The syntax is this project's own because dadav/helm-schema and losisin/helm-values-schema-json are in no package registry
-that the harness reaches (Go module proxy, PyPI, npm); what follows `# @schema` is JSON Schema, as theirs is.
+The syntax is this project's own, since no registry that the harness reaches has dadav/helm-schema or
+losisin/helm-values-schema-json (Go module proxy, PyPI, npm). What follows `# @schema` is JSON Schema, as theirs is.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def with_presets(node: Any, chart: Path) -> Any:
 
 
 def _names(entry: Any, chart: Path) -> Iterator[Any]:
-    """Yield an entry of an `enum`, or the presets of the folder that it names: the keys of `presets`, else the files."""
+    """Yield an entry of an `enum`, or the presets of the folder that it is: keys of `presets`, else names of files."""
     if not str(entry).startswith(FOLDER):
         yield entry
         return

@@ -1,5 +1,5 @@
-{{- /* Nothing, or a refusal of `retry` or `sessionPersistence` where the cluster's HTTPRoute has no such field and would drop
-       it, from the rules of the `next` spec. */}}
+{{- /* Nothing, or a refusal of `retry` or `sessionPersistence` where the cluster's HTTPRoute has no such field and
+       would drop it, from the rules of the `next` spec. */}}
 {{- define "rollout-route.guardExperimental" -}}
 {{- $used := list }}
 {{- range $rule := .next.rules }}

@@ -33,7 +33,8 @@
 {{- end }}
 {{- end }}
 
-{{- /* What differs between the live spec and the last asked one, and is not asked now either, as JSON: {"lines": [...]}. */}}
+{{- /* What differs between the live spec and the last asked one, and is not asked now either, as JSON: {"lines":
+       [...]}. */}}
 {{- define "rollout-route.drift" -}}
 {{- $asked := include "rollout-route.leaves" (dict "path" "" "value" .live.asked.spec) | fromJson }}
 {{- $is := include "rollout-route.leaves" (dict "path" "" "value" .live.spec) | fromJson }}

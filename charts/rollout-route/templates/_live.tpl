@@ -1,7 +1,7 @@
-{{- /* What the cluster knows before this revision, as JSON: `read` (could the cluster be asked), `found` (is there a live
-       route), its `spec`, `generation` and status `parents`, whether this release has `owned` and written it before, and if so
-       `asked`: what the revision that wrote it recorded.
-       Only `read` and `found` when there is none; neither when rendering offline or without `guards.enabled`. */}}
+{{- /* What the cluster knows before this revision, as JSON: `read` (could the cluster be asked), `found` (is there a
+       live route), its `spec`, `generation` and status `parents`, whether this release has `owned` and written it
+       before, and if so `asked`: what the revision that wrote it recorded. Only `read` and `found` when there is
+       none; neither when rendering offline or without `guards.enabled`. */}}
 {{- define "rollout-route.live" -}}
 {{- $live := dict "read" false "found" false "owned" false "asked" dict }}
 {{- if and .Values.guards.enabled (lookup "v1" "Namespace" "" .Release.Namespace) }}
@@ -39,7 +39,8 @@
 {{- toJson (set $live "parents" (default list (default dict .route.status).parents)) }}
 {{- end }}
 
-{{- /* Share of every pool of a `spec` in whole percent by its key, as JSON; the release's `namespace` is the default. */}}
+{{- /* Share of every pool of a `spec` in whole percent by its key, as JSON; the release's `namespace` is the default.
+       */}}
 {{- define "rollout-route.shares" -}}
 {{- $weights := dict }}
 {{- $sum := 0 }}

@@ -1,4 +1,5 @@
-{{- /* Nothing, or a refusal because a pool that this revision refers to anew, or gives more requests, cannot take them. */}}
+{{- /* Nothing, or a refusal because a pool that this revision refers to anew, or gives more requests, cannot take
+       them. */}}
 {{- define "rollout-route.guardPools" -}}
 {{- $namespace := .root.Release.Namespace }}
 {{- $routed := (include "rollout-route.pools" (dict "spec" (default dict .live.spec) "namespace" $namespace) | fromJson).pools }}
@@ -34,7 +35,8 @@
 {{- dict "refs" $refs | toJson }}
 {{- end }}
 
-{{- /* Nothing, or a refusal of the pool of a `backend`, from its live object and what the route's gateways say of it. */}}
+{{- /* Nothing, or a refusal of the pool of a `backend`, from its live object and what the route's gateways say of it.
+       */}}
 {{- define "rollout-route.checkPool" -}}
 {{- $api := include "rollout-route.group" .backend | hasSuffix "x-k8s.io" | ternary "inference.networking.x-k8s.io/v1alpha2" "inference.networking.k8s.io/v1" }}
 {{- include "rollout-route.checkApi" (dict "root" .root "api" $api "kind" "InferencePool") }}
@@ -48,10 +50,10 @@
 {{- end }}
 {{- end }}
 
-{{- /* Nothing, or a refusal of a `pool` because of what one `gateway` (a parentRef) says of it: what it calls not Accepted
-       or not ResolvedRefs is refused. A gateway judges a pool only once a route of its leads there, so no word at all is
-       refused only where the gateway has seen the live route, and that one leads there already; else its endpoint picker
-       is looked for in the gateway's place. */}}
+{{- /* Nothing, or a refusal of a `pool` because of what one `gateway` (a parentRef) says of it: what it calls not
+       Accepted or not ResolvedRefs is refused. A gateway judges a pool only once a route of its leads there, so no
+       word at all is refused only where the gateway has seen the live route, and that one leads there already; else
+       its endpoint picker is looked for in the gateway's place. */}}
 {{- define "rollout-route.checkJudgement" -}}
 {{- $conditions := (include "rollout-route.judgement" . | fromJson).conditions }}
 {{- range $type := list "Accepted" "ResolvedRefs" }}

@@ -79,7 +79,8 @@
 {{- toJson $session }}
 {{- end }}
 
-{{- /* The matches of a `rule` as JSON: {"matches": [...]}: each of its matches for each of its models, with `headers`. */}}
+{{- /* The matches of a `rule` as JSON: {"matches": [...]}: each of its matches for each of its models, with
+       `headers`. */}}
 {{- define "rollout-route.matches" -}}
 {{- $models := list list }}
 {{- with .rule.models }}
@@ -114,7 +115,8 @@
 {{- toJson $match }}
 {{- end }}
 
-{{- /* The filters of a `rule` as JSON: {"filters": [...]}, from its or the chart's header values and, if `mirror`, mirror. */}}
+{{- /* The filters of a `rule` as JSON: {"filters": [...]}, from its or the chart's header values and, if `mirror`,
+       mirror. */}}
 {{- define "rollout-route.filters" -}}
 {{- $values := .root.Values }}
 {{- $filters := list }}

@@ -13,7 +13,8 @@
 {{- .Values.adopt.adapters | default (printf "%s-adapters" .Release.Name) }}
 {{- end }}
 
-{{- /* A part of an object's name for any text: the text itself if a name can have it, else a short form with a hash. */}}
+{{- /* A part of an object's name for any text: the text itself if a name can have it, else a short form with a hash.
+       */}}
 {{- define "inferencepool.nameOf" -}}
 {{- $plain := regexReplaceAll "[^a-z0-9]+" (lower .) "-" | trunc 40 | trimAll "-" }}
 {{- ternary . (printf "%s-%s" $plain (sha256sum . | trunc 8) | trimPrefix "-") (eq $plain .) }}

@@ -1,4 +1,5 @@
-{{- /* Fails if a list has two entries with the same merge key, the keys by which the API server tells entries apart. */}}
+{{- /* Fails if a list has two entries with the same merge key, the keys by which the API server tells entries apart.
+       */}}
 {{- define "inferencepool.checkLists" -}}
 {{- $mergeKeys := dict
   "global.imagePullSecrets" "name"

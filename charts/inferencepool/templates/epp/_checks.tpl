@@ -22,7 +22,8 @@
 {{- if and (gt $replicas 1) (not $epp.leaderElection) }}
   {{- fail (printf "epp.replicas is %d, but the EPP %s elects no leader and each would pick for itself; set epp.replicas=1" $replicas (include "inferencepool.eppFamily" .)) }}
 {{- end }}
-{{- if and (not .Values.epp.metricsAuth) (not (include "inferencepool.eppHas" (dict "epp" $epp "since" $epp.openMetrics))) }}
+{{- $hasOpenMetrics := include "inferencepool.eppHas" (dict "epp" $epp "since" $epp.openMetrics) }}
+{{- if and (not .Values.epp.metricsAuth) (not $hasOpenMetrics) }}
   {{- fail (printf "epp.metricsAuth is false, but the EPP %s always asks for a token; set epp.metricsAuth=true" $epp.version) }}
 {{- end }}
 {{- end }}

@@ -1,5 +1,5 @@
-{{- /* The metrics of the model server as JSON: its preset's or modelServer.custom's, else those of the preset that is named
-       after its engine. */}}
+{{- /* The metrics of the model server as JSON: its preset's or modelServer.custom's, else those of the preset that is
+       named after its engine. */}}
 {{- define "inferencepool.engineMetrics" -}}
 {{- $server := include "inferencepool.modelServer" . | fromJson }}
 {{- $metrics := $server.metrics }}

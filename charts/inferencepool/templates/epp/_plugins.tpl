@@ -31,8 +31,8 @@
 {{- include "inferencepool.withMetrics" (dict "root" . "config" $config) }}
 {{- end }}
 
-{{- /* A `config`, from `root`: with the model server's metrics as one more engine where the EPP has a plugin for them and
-       knows none like it. A config that reads metrics its own way stays as it is. */}}
+{{- /* A `config`, from `root`: with the model server's metrics as one more engine where the EPP has a plugin for them
+       and knows none like it. A config that reads metrics its own way stays as it is. */}}
 {{- define "inferencepool.withMetrics" -}}
 {{- $reader := (include "inferencepool.epp" .root | fromJson).reader }}
 {{- $engine := (include "inferencepool.modelServer" .root | fromJson).engine }}

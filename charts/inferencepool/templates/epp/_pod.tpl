@@ -97,8 +97,8 @@ spec:
 5
 {{- end }}
 
-{{- /* Seconds between an EPP's deletion and its SIGTERM, from epp.terminationGracePeriodSeconds: after SIGTERM it takes at
-       most 30 s. */}}
+{{- /* Seconds between an EPP's deletion and its SIGTERM, from epp.terminationGracePeriodSeconds: after SIGTERM it
+       takes at most 30 s. */}}
 {{- define "inferencepool.eppPreStopSeconds" -}}
 {{- max (include "inferencepool.eppDrainSeconds" .) (sub .Values.epp.terminationGracePeriodSeconds 30) }}
 {{- end }}

@@ -3,8 +3,8 @@
 {{- .Values.epp.family | default (include "inferencepool.api" . | fromJson).epp }}
 {{- end }}
 
-{{- /* The EPP's family as JSON, the file of files/epp completed from epp: `version` is that of its image, `args` have the
-       flags of that version, and `reader` is the entry of `metrics` for that version. */}}
+{{- /* The EPP's family as JSON, the file of files/epp completed from epp: `version` is that of its image, `args` have
+       the flags of that version, and `reader` is the entry of `metrics` for that version. */}}
 {{- define "inferencepool.epp" -}}
 {{- include "inferencepool.cached" (dict "root" . "of" "inferencepool.eppPreset") }}
 {{- end }}

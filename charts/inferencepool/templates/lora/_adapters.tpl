@@ -22,7 +22,8 @@ vLLMLoRAConfig:
   {{- end }}
 {{- end }}
 
-{{- /* Arguments that load lora.adapters when the model server starts, as a JSON list; empty unless lora.mode is static. */}}
+{{- /* Arguments that load lora.adapters when the model server starts, as a JSON list; empty unless lora.mode is
+       static. */}}
 {{- define "inferencepool.loraModules" -}}
 {{- $modules := list }}
 {{- range ternary .Values.lora.adapters list (eq .Values.lora.mode "static") }}

@@ -4,7 +4,8 @@
 {{- include "inferencepool.image" (dict "root" . "image" .Values.lora.syncer.image "preset" $preset) }}
 {{- end }}
 
-{{- /* The syncer's container, a native sidecar, from lora.syncer. Its folder is no subPath: those don't follow changes. */}}
+{{- /* The syncer's container, a native sidecar, from lora.syncer. Its folder is no subPath: those don't follow
+       changes. */}}
 {{- define "inferencepool.syncer" -}}
 - name: lora-syncer
   image: {{ include "inferencepool.syncerImage" . }}

@@ -20,8 +20,8 @@
 {{- $atProvider | default $accelerator.resource | default "" }}
 {{- end }}
 
-{{- /* Node labels of accelerator.preset at provider, each with its allowed values (none: a node must not have the label),
-       as JSON; {} with accelerator.dra. */}}
+{{- /* Node labels of accelerator.preset at provider, each with its allowed values (none: a node must not have the
+       label), as JSON; {} with accelerator.dra. */}}
 {{- define "inferencepool.acceleratorLabels" -}}
 {{- $accelerator := include "inferencepool.accelerator" . | fromJson }}
 {{- $labels := get ($accelerator.nodes | default dict) .Values.provider | default dict }}
@@ -42,8 +42,8 @@
 {{- mergeOverwrite $selector .Values.modelServer.nodeSelector | toYaml }}
 {{- end }}
 
-{{- /* The labels of accelerator.preset that have several allowed values, or none, which a node selector can't express, as a
-       JSON list of match expressions. */}}
+{{- /* The labels of accelerator.preset that have several allowed values, or none, which a node selector can't
+       express, as a JSON list of match expressions. */}}
 {{- define "inferencepool.acceleratorExpressions" -}}
 {{- $expressions := list }}
 {{- range $label, $values := include "inferencepool.acceleratorLabels" . | fromJson }}
@@ -56,8 +56,8 @@
 {{- toJson $expressions }}
 {{- end }}
 
-{{- /* Affinity of the model servers: modelServer.affinity, with inferencepool.acceleratorExpressions added to each of its
-       node selector terms. */}}
+{{- /* Affinity of the model servers: modelServer.affinity, with inferencepool.acceleratorExpressions added to each of
+       its node selector terms. */}}
 {{- define "inferencepool.affinity" -}}
 {{- $expressions := include "inferencepool.acceleratorExpressions" . | fromJsonArray }}
 {{- $affinity := deepCopy .Values.modelServer.affinity }}
@@ -80,7 +80,8 @@
 {{- concat ($accelerator.tolerations | default list) .Values.modelServer.tolerations | toYaml }}
 {{- end }}
 
-{{- /* Resources of the server's container: modelServer.resources and the accelerators, as a resource or as a claim. */}}
+{{- /* Resources of the server's container: modelServer.resources and the accelerators, as a resource or as a claim.
+       */}}
 {{- define "inferencepool.modelServerResources" -}}
 {{- $resources := deepCopy .Values.modelServer.resources }}
 {{- $resource := include "inferencepool.acceleratorResource" . }}
@@ -105,7 +106,8 @@
 {{- mul .Values.accelerator.count (ternary .Values.leaderWorkerSet.size 1 .Values.leaderWorkerSet.enabled) }}
 {{- end }}
 
-{{- /* Accelerators that share each layer: modelServer.tensorParallelSize, else all over modelServer.pipelineParallelSize. */}}
+{{- /* Accelerators that share each layer: modelServer.tensorParallelSize, else all over
+       modelServer.pipelineParallelSize. */}}
 {{- define "inferencepool.tensorParallelSize" -}}
 {{- $each := div (include "inferencepool.accelerators" .) .Values.modelServer.pipelineParallelSize }}
 {{- .Values.modelServer.tensorParallelSize | default $each }}

@@ -11,8 +11,8 @@ kind: {{ ternary "LeaderWorkerSet" "Deployment" $isGroup }}
 name: {{ ternary .Release.Name (include "inferencepool.serverName" .) $isGroup | quote }}
 {{- end }}
 
-{{- /* A `metric` (name, labels) as the custom metrics API names it, from `root`: GKE's adapter keeps the name and adds the
-       kind, prometheus-adapter has no colon. */}}
+{{- /* A `metric` (name, labels) as the custom metrics API names it, from `root`: GKE's adapter keeps the name and
+       adds the kind, prometheus-adapter has no colon. */}}
 {{- define "inferencepool.customMetric" -}}
 {{- $ofAdapter := dict "name" (replace ":" "_" .metric.name) }}
 {{- $ofGke := dict "name" (printf "prometheus.googleapis.com|%s|gauge" .metric.name) }}

@@ -95,7 +95,8 @@
 {{- if and $accelerator.topologies (not (hasKey $accelerator.topologies (toString .Values.accelerator.count))) }}
   {{- fail (printf "accelerator.count is %d, but a node has %s of accelerator.preset %s; set one of these" $count (keys $accelerator.topologies | sortAlpha | join ", ") $name) }}
 {{- end }}
-{{- $known := or (include "inferencepool.modelServer" . | fromJson).anyAccelerator (hasKey $accelerator.images $server) }}
+{{- $anyAccelerator := (include "inferencepool.modelServer" . | fromJson).anyAccelerator }}
+{{- $known := or $anyAccelerator (hasKey $accelerator.images $server) }}
 {{- if not (or $known .Values.modelServer.image.repository) }}
   {{- fail (printf "no image of modelServer.preset %s for accelerator.preset %s is known; name one with modelServer.image.registry, .repository and .tag" $server $name) }}
 {{- end }}

@@ -1,5 +1,6 @@
-{{- /* Pod template of the model servers, from `root` and `role`: `server`, or `leader` and `worker` of a leaderWorkerSet.
-       A worker takes no requests: it has no port, no probe and no syncer, and outlives its leader's drain. */}}
+{{- /* Pod template of the model servers, from `root` and `role`: `server`, or `leader` and `worker` of a
+       leaderWorkerSet. A worker takes no requests: it has no port, no probe and no syncer, and outlives its leader's
+       drain. */}}
 {{- define "inferencepool.modelServerPod" -}}
 {{- $isWorker := eq .role "worker" }}
 {{- $component := ternary "model-server-worker" "model-server" $isWorker }}
@@ -40,8 +41,8 @@ spec:
 {{- end }}
 {{- end }}
 
-{{- /* Labels of the pods of a `component` (model-server or model-server-worker), from `root`: modelServer.podLabels, those
-       of the selectors, and the engine whose metrics the EPP finds there, if it is not vLLM. */}}
+{{- /* Labels of the pods of a `component` (model-server or model-server-worker), from `root`: modelServer.podLabels,
+       those of the selectors, and the engine whose metrics the EPP finds there, if it is not vLLM. */}}
 {{- define "inferencepool.modelServerLabels" -}}
 {{- $adopt := .root.Values.adopt }}
 {{- $own := include "inferencepool.ownLabels" . | fromYaml }}
@@ -51,7 +52,8 @@ spec:
 {{- merge $selectors $own $type .root.Values.modelServer.podLabels | toYaml }}
 {{- end }}
 
-{{- /* Init containers, from `root` and `isWorker`: modelServer.extraInitContainers and, unless it is a worker, the syncer. */}}
+{{- /* Init containers, from `root` and `isWorker`: modelServer.extraInitContainers and, unless it is a worker, the
+       syncer. */}}
 {{- define "inferencepool.initContainers" -}}
 {{- with .root.Values.modelServer.extraInitContainers }}
 {{- toYaml . }}
@@ -67,7 +69,8 @@ spec:
 {{- $isWorker := eq $role "worker" }}
 {{- with .root }}
 {{- $preset := include "inferencepool.modelServer" . | fromJson }}
-{{- $drain := .Values.modelServer.drain -}}
+{{- $drain := .Values.modelServer.drain }}
+{{- $untilLeaderEnds := add $drain.preStopSeconds $drain.longestGenerationSeconds -}}
 - name: model-server
   image: {{ include "inferencepool.modelServerImage" . }}
   imagePullPolicy: {{ .Values.modelServer.image.pullPolicy }}
@@ -86,7 +89,7 @@ spec:
   lifecycle:
     preStop:
       sleep:
-        seconds: {{ ternary (add $drain.preStopSeconds $drain.longestGenerationSeconds) $drain.preStopSeconds $isWorker }}
+        seconds: {{ ternary $untilLeaderEnds $drain.preStopSeconds $isWorker }}
   {{- if not $isWorker }}
   ports:
     - name: http
@@ -128,8 +131,8 @@ spec:
 {{- end }}
 {{- end }}
 
-{{- /* Arguments of the server as a JSON list, from `root` and `role`: the preset's, those of a leaderWorkerSet, the adapters
-       of lora.mode static, modelServer.extraArgs. */}}
+{{- /* Arguments of the server as a JSON list, from `root` and `role`: the preset's, those of a leaderWorkerSet, the
+       adapters of lora.mode static, modelServer.extraArgs. */}}
 {{- define "inferencepool.modelServerArgs" -}}
 {{- $preset := include "inferencepool.modelServer" .root | fromJson }}
 {{- $multiNode := ternary dict $preset.multiNode (eq .role "server") }}
@@ -139,7 +142,8 @@ spec:
 {{- concat $args $workerArgs $loraModules .root.Values.modelServer.extraArgs | toJson }}
 {{- end }}
 
-{{- /* Environment of the server as a JSON list: the preset's, the token of model.huggingFaceToken, modelServer.extraEnv. */}}
+{{- /* Environment of the server as a JSON list: the preset's, the token of model.huggingFaceToken,
+       modelServer.extraEnv. */}}
 {{- define "inferencepool.modelServerEnv" -}}
 {{- $env := (include "inferencepool.modelServer" . | fromJson).env | default list }}
 {{- with .Values.model.huggingFaceToken.secretName }}

@@ -1,5 +1,5 @@
-{{- /* The preset modelServer.preset as JSON, completed from modelServer, lora, model and pool: image, command, args, env,
-       paths, engine, metrics and the other keys of files/model-servers/README.md. */}}
+{{- /* The preset modelServer.preset as JSON, completed from modelServer, lora, model and pool: image, command, args,
+       env, paths, engine, metrics and the other keys of files/model-servers/README.md. */}}
 {{- define "inferencepool.modelServer" -}}
 {{- include "inferencepool.cached" (dict "root" . "of" "inferencepool.modelServerPreset") }}
 {{- end }}

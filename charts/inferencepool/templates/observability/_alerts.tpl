@@ -5,7 +5,8 @@ relabelings:
     replacement: {{ .Release.Name | quote }}
 {{- end }}
 
-{{- /* The alerts of a rollout as a YAML map: name to `expr`, `for`, `severity`, `summary`, from observability.alerts. */}}
+{{- /* The alerts of a rollout as a YAML map: name to `expr`, `for`, `severity`, `summary`, from observability.alerts.
+       */}}
 {{- define "inferencepool.alerts" -}}
 {{- $own := printf "namespace=%q,inferencepool=%q" .Release.Namespace .Release.Name }}
 {{- $firstToken := printf "{__name__=~%q,%s}" "(vllm|sglang):time_to_first_token_seconds_bucket" $own }}

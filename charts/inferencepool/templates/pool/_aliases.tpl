@@ -11,8 +11,8 @@
 {{- join ", " $names }}
 {{- end }}
 
-{{- /* Names that every pod of the pool has to serve, as a JSON list: lora.adapters and, unless a request loads them, the
-       targets of aliases. */}}
+{{- /* Names that every pod of the pool has to serve, as a JSON list: lora.adapters and, unless a request loads them,
+       the targets of aliases. */}}
 {{- define "inferencepool.expectedModels" -}}
 {{- $names := list }}
 {{- range .Values.lora.adapters }}
