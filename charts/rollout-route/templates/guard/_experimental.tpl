@@ -1,5 +1,5 @@
-{{- /* Nothing, or a refusal of `retry` or `sessionPersistence` where the cluster's HTTPRoute has no such field and
-       would drop it, from the rules of the `next` spec. */}}
+{{- /* Fails if the rules of the `next` spec use `retry` or `sessionPersistence` where the cluster's HTTPRoute has no
+       such field and the API server would drop it. */}}
 {{- define "rollout-route.guardExperimental" -}}
 {{- $used := list }}
 {{- range $rule := .next.rules }}
@@ -8,23 +8,21 @@
   {{- end }}
 {{- end }}
 {{- range $key := uniq $used }}
-  {{- if not (include "rollout-route.servedRuleFields" $ | fromJson | dig $key false) }}
+  {{- if not (has $key (include "rollout-route.servedRuleFields" $ | fromJsonArray)) }}
     {{- fail (printf "%s: the HTTPRoute of this cluster has no such field; install the CRDs of the Gateway API's experimental channel, or leave %s out" $key $key) }}
   {{- end }}
 {{- end }}
 {{- end }}
 
-{{- /* Fields of a rule in the cluster's HTTPRoute v1, as JSON, from its CustomResourceDefinition. */}}
+{{- /* Names of the fields of a rule in the cluster's HTTPRoute v1, as a JSON list, from its CustomResourceDefinition.
+       */}}
 {{- define "rollout-route.servedRuleFields" -}}
+{{- $crd := lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" "httproutes.gateway.networking.k8s.io" }}
 {{- $fields := dict }}
-{{- range (lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" "httproutes.gateway.networking.k8s.io").spec.versions }}
+{{- range $crd.spec.versions }}
   {{- if eq .name "v1" }}
     {{- $fields = .schema.openAPIV3Schema.properties.spec.properties.rules.items.properties }}
   {{- end }}
 {{- end }}
-{{- $names := dict }}
-{{- range $name := keys $fields }}
-  {{- $_ := set $names $name true }}
-{{- end }}
-{{- toJson $names }}
+{{- keys $fields | toJson }}
 {{- end }}
