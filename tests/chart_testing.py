@@ -13,8 +13,8 @@ from pathlib import Path
 import yaml
 
 from charts import CHARTS, ROOT, VALUES, Manifest, render
-from inferencepool_rollout.cluster.kind import Cluster
-from inferencepool_rollout.tools import tool
+from inferencepool_lab.builds.tools import tool
+from inferencepool_lab.cluster.handle import Cluster
 
 AUTHOR = {"NAME": "tests", "EMAIL": "tests@example.com"}
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from inferencepool_rollout.tools import tool
+from inferencepool_lab.builds.tools import tool
 
 ROOT = Path(__file__).parents[1]
 CHARTS = ROOT / "charts"

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from inferencepool_rollout import engine
-from inferencepool_rollout.cluster import kind
-from inferencepool_rollout.cluster.kind import Cluster
-from inferencepool_rollout.cluster.ready import ready
+from inferencepool_lab import docker as engine
+from inferencepool_lab.cluster import kind
+from inferencepool_lab.cluster.handle import Cluster
+from inferencepool_lab.cluster.ready import ready
 
 
 @contextmanager

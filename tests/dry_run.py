@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from charts import CHARTS, VALUES, Manifest, documents, render
-from inferencepool_rollout.cluster.kind import Cluster
-from inferencepool_rollout.versions import versions
+from inferencepool_lab.builds.versions import versions
+from inferencepool_lab.cluster.handle import Cluster
 
 SCENARIOS = sorted(
     [(path.parents[1].name, path) for path in CHARTS.glob("*/ci/*-values.yaml")]

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from charts import CHARTS
-from inferencepool_rollout.versions import versions
+from inferencepool_lab.builds.versions import versions
 
 FILES = CHARTS / "inferencepool/files"
 PRESETS: dict[str, Any] = {path.stem: yaml.safe_load(path.read_text()) for path in FILES.glob("plugins/*.yaml")}

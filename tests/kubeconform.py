@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from charts import CHARTS, VALUES_OF, Manifest, documents
-from inferencepool_rollout.tools import tool
+from inferencepool_lab.builds.tools import tool
 from schemas import LOCATION
 
 SCENARIOS = sorted(

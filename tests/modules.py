@@ -6,8 +6,8 @@ import functools
 import json
 from pathlib import Path
 
+from inferencepool_lab.builds.programs import REGISTRY, environment, go
 from inferencepool_rollout.process import run
-from inferencepool_rollout.programs import REGISTRY, environment, go
 
 
 @functools.cache

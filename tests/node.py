@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_lab.cluster.handle import Cluster
 
 
 def on_node(cluster: Cluster, *command: str) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from inferencepool_rollout import cache
-from inferencepool_rollout.programs import module_folder
+from inferencepool_lab.builds import cache
+from inferencepool_lab.builds.programs import module_folder
 
 Schema = dict[str, Any]
 

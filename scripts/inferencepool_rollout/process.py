@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from inferencepool_rollout import cache
 from inferencepool_rollout.failure import Failure
 
 
@@ -47,8 +47,7 @@ def run(
         raise Failure(f"{' '.join(words[:4])} had not ended after {timeout:.0f} s; {remedy}") from None
     if done.returncode == 0:
         return done.stdout
-    log = cache.folder("logs") / f"{Path(words[0]).name}-{os.getpid()}.log"
-    log.write_text(f"$ {' '.join(words)}\n{done.stdout}\n{done.stderr}\n")
+    log = _kept(Path(words[0]).name, f"$ {' '.join(words)}\n{done.stdout}\n{done.stderr}\n")
     lines = [line for line in (done.stderr + "\n" + done.stdout).splitlines() if line.strip()]
     cause = _telling(lines)
     raise Failure(
@@ -73,6 +72,13 @@ def succeeds(command: Sequence[str | Path], *, env: Mapping[str, str] | None = N
     except (FileNotFoundError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0
+
+
+def _kept(program: str, text: str) -> str:
+    """Write the whole output of a failed program into a new temporary file; return the file's name."""
+    with tempfile.NamedTemporaryFile("w", prefix=f"{program}-", suffix=".log", delete=False) as file:
+        file.write(text)
+    return file.name
 
 
 def _telling(lines: Sequence[str]) -> str:

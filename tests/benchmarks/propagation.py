@@ -21,9 +21,9 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 
 from benchmarks.result import Result  # noqa: E402
-from inferencepool_rollout.cluster.kind import Cluster  # noqa: E402
-from inferencepool_rollout.engine import engine  # noqa: E402
-from inferencepool_rollout.stage import FOOD_REVIEW  # noqa: E402
+from inferencepool_lab.cluster.handle import Cluster  # noqa: E402
+from inferencepool_lab.docker import engine  # noqa: E402
+from inferencepool_lab.stage import FOOD_REVIEW  # noqa: E402
 from inferencepool_rollout.traffic.attribution import pool_pods  # noqa: E402
 from inferencepool_rollout.traffic.followed import followed_after  # noqa: E402
 from inferencepool_rollout.traffic.load import Plan, background  # noqa: E402

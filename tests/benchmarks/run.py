@@ -18,9 +18,9 @@ sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 from benchmarks import demo_phases, load_rate, propagation, render_time, scale  # noqa: E402
 from benchmarks.plot import plot  # noqa: E402
 from benchmarks.result import Result, machine  # noqa: E402
-from inferencepool_rollout import demo  # noqa: E402
-from inferencepool_rollout.cluster.kind import Cluster  # noqa: E402
-from inferencepool_rollout.cluster.ready import ready  # noqa: E402
+from inferencepool_lab import demo  # noqa: E402
+from inferencepool_lab.cluster.handle import Cluster  # noqa: E402
+from inferencepool_lab.cluster.ready import ready  # noqa: E402
 from inferencepool_rollout.failure import run_cli  # noqa: E402
 from inferencepool_rollout.progress import step  # noqa: E402
 from inferencepool_rollout.traffic.attribution import pool_pods  # noqa: E402

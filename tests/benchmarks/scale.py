@@ -25,10 +25,10 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 
 from benchmarks.result import Line, Result  # noqa: E402
-from inferencepool_rollout.cluster.kind import Cluster  # noqa: E402
-from inferencepool_rollout.engine import engine  # noqa: E402
+from inferencepool_lab.builds.tools import tool  # noqa: E402
+from inferencepool_lab.cluster.handle import Cluster  # noqa: E402
+from inferencepool_lab.docker import engine  # noqa: E402
 from inferencepool_rollout.process import run  # noqa: E402
-from inferencepool_rollout.tools import tool  # noqa: E402
 
 NAMESPACE = "scale"
 RUNS = 3

@@ -7,9 +7,9 @@ import subprocess
 import pytest
 
 from charts import ROOT
-from inferencepool_rollout.cluster import kind
-from inferencepool_rollout.cluster.kind import Cluster
-from inferencepool_rollout.demo import STAGES
+from inferencepool_lab.cluster import kind
+from inferencepool_lab.cluster.handle import Cluster
+from inferencepool_lab.demo import STAGES
 
 NAME, PORT = "inferencepool-demo-test", "18082"
 

@@ -11,17 +11,17 @@ from collections.abc import Iterator
 import pytest
 
 from charts import ROOT
-from inferencepool_rollout import cache
-from inferencepool_rollout.cluster import kind
-from inferencepool_rollout.cluster.kind import Cluster
-from inferencepool_rollout.versions import versions
+from inferencepool_lab.builds import cache
+from inferencepool_lab.builds.versions import versions
+from inferencepool_lab.cluster import kind
+from inferencepool_lab.cluster.handle import Cluster
 
 FOREIGN = "inferencepool-foreign"
 
 
 def demo(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "inferencepool_rollout.demo", *arguments],
+        [sys.executable, "-m", "inferencepool_lab.demo", *arguments],
         env={**os.environ, **environment},
         cwd=ROOT,
         capture_output=True,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from charts import CHARTS, VALUES
-from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_rollout.failure import Failure
 from node import on_node, processes
 

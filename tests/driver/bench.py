@@ -15,9 +15,9 @@ from pathlib import Path
 import yaml
 
 from charts import CHARTS, ROOT, VALUES
-from inferencepool_rollout.cluster.kind import Cluster
-from inferencepool_rollout.rollout.lease import LASTS_SECONDS
-from inferencepool_rollout.tools import tool
+from inferencepool_lab.builds.tools import tool
+from inferencepool_lab.cluster.handle import Cluster
+from inferencepool_rollout.drive.lease import LASTS_SECONDS
 from waiting import wait_until
 
 PLAN = """\

@@ -14,7 +14,7 @@ import numpy as np
 import yaml
 
 from charts import CHARTS, VALUES, Manifest, only, render
-from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_rollout.traffic.load import Plan, send
 from inferencepool_rollout.traffic.request import POOL_HEADER, Completion
 

@@ -7,8 +7,8 @@ import time
 
 from charts import CHARTS
 from faults.bench import STRUCK, Bench
+from inferencepool_lab.builds.versions import versions
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.versions import versions
 from node import on_node, processes
 from waiting import wait_until
 

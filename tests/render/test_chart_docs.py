@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from charts import CHARTS, NAMES
-from inferencepool_rollout import chart_docs
+from inferencepool_lab.publish import chart_docs
 from inferencepool_rollout.failure import Failure
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from kubernetes.client import CoreV1Api
 from rich.console import Console
 
-from inferencepool_rollout.api_client import api_client
 from inferencepool_rollout.failure import Failure, run_cli
+from inferencepool_rollout.kube.client import api_client
 from inferencepool_rollout.traffic.attribution import PICKS, SERVED, Counter, by_pool, counted, gained, pools_by_prefix
 from inferencepool_rollout.traffic.load import Plan, send
 from inferencepool_rollout.traffic.report import print_answers, print_split

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from charts import CHARTS, VALUES, Manifest, render
-from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_lab.cluster.handle import Cluster
 
 READY_SECONDS = 120
 

@@ -13,7 +13,7 @@ from pytest_helm_charts.clusters import Cluster as KubeCluster
 from pytest_helm_charts.k8s.deployment import wait_for_deployments_to_run
 
 from charts import CHARTS, VALUES
-from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_rollout.traffic.attribution import pool_pods
 from inferencepool_rollout.traffic.load import Plan, send
 from inferencepool_rollout.traffic.request import Completion

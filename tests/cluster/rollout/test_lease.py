@@ -9,10 +9,10 @@ import pytest
 from kubernetes.client import CoordinationV1Api
 from kubernetes.config import new_client_from_config
 
-from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_lab.cluster.handle import Cluster
+from inferencepool_rollout.drive.lease import LASTS_SECONDS, Lease
+from inferencepool_rollout.exit_codes import ExitCode
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.rollout.exit_codes import ExitCode
-from inferencepool_rollout.rollout.lease import LASTS_SECONDS, Lease
 
 SECONDS = 60
 

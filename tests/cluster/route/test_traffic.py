@@ -12,7 +12,7 @@ import yaml
 
 from charts import CHARTS, VALUES
 from cluster.route.release import Release
-from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_rollout.traffic.answers import Answers
 from inferencepool_rollout.traffic.attribution import by_pool, pool_pods
 from inferencepool_rollout.traffic.load import Plan, background, send

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from inferencepool_rollout import programs
-from inferencepool_rollout.versions import BUILDS, versions
+from inferencepool_lab.builds import programs
+from inferencepool_lab.builds.versions import BUILDS, versions
 
 PATCHES = BUILDS / "istio/patches"
 PACKAGE = Path("pilot/pkg/networking/core/route")

@@ -11,9 +11,9 @@ import pytest
 
 from cluster.pool.pools import Pools
 from epp_lines import Line
-from inferencepool_rollout.cluster.kind import Cluster
-from inferencepool_rollout.images import pull
-from inferencepool_rollout.programs import module_folder
+from inferencepool_lab.builds.programs import module_folder
+from inferencepool_lab.cluster.handle import Cluster
+from inferencepool_lab.images import pull
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ import pytest
 from faults.bench import FOLLOWED_SECONDS, Bench, bench
 from faults.run import judge_split
 from faults.table import OPEN
-from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_lab.builds.programs import compiled
+from inferencepool_lab.builds.tools import tool
+from inferencepool_lab.builds.versions import versions
+from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_rollout.process import run
-from inferencepool_rollout.programs import compiled
-from inferencepool_rollout.tools import tool
 from inferencepool_rollout.traffic.verdict import Fault
-from inferencepool_rollout.versions import versions
 from waiting import wait_until
 
 UNPATCHED = "inferencepool-rollout/pilot:unpatched"

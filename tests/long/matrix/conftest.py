@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from compatibility import CLUSTERS, Compatibility
-from inferencepool_rollout import engine
-from inferencepool_rollout.cluster import kind
-from inferencepool_rollout.cluster.kind import Cluster
-from inferencepool_rollout.cluster.ready import ready
-from inferencepool_rollout.versions import CHOICE
+from inferencepool_lab import docker as engine
+from inferencepool_lab.builds.versions import CHOICE
+from inferencepool_lab.cluster import kind
+from inferencepool_lab.cluster.handle import Cluster
+from inferencepool_lab.cluster.ready import ready
 
 NAME, PORT = "inferencepool-minor", 18090
 

@@ -17,8 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from charts import CHARTS, VALUES, Manifest, only, render
 from clusters import standing
 from faults.bench import OTHER, STRUCK, Bench, bench
-from inferencepool_rollout.cluster import network_policy
-from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_lab.cluster import network_policy
+from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_rollout.traffic.attribution import by_pool, gained, picks, pool_pods
 from inferencepool_rollout.traffic.load import Plan, background, send
 from inferencepool_rollout.traffic.request import Completion

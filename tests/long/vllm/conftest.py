@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from inferencepool_rollout.cluster.kind import Cluster
-from inferencepool_rollout.images import pull
+from inferencepool_lab.cluster.handle import Cluster
+from inferencepool_lab.images import pull
 from long.vllm.servers import Servers
 
 MISSING = [{"id": "food-review-1", "source": "/adapters/nowhere"}]

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import tiny_llama
 from charts import CHARTS, VALUES
-from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_lab.cluster.handle import Cluster
 from node import on_node
 from waiting import wait_until
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import yaml
 
 from charts import CHARTS, ROOT
-from inferencepool_rollout.rollout.exit_codes import ExitCode
-from inferencepool_rollout.tools import tool
+from inferencepool_lab.builds.tools import tool
+from inferencepool_rollout.exit_codes import ExitCode
 from inferencepool_rollout.traffic.attribution import gained, picks, served
 from inferencepool_rollout.traffic.load import Plan, send
 from inferencepool_rollout.traffic.request import Completion

@@ -11,7 +11,7 @@ import yaml
 
 from charts import Manifest, RenderError, only, render
 from epp_lines import LINES, PRESETS, Line, config_of, presets_of
-from inferencepool_rollout.programs import module_folder
+from inferencepool_lab.builds.programs import module_folder
 
 API = {"0.5": "x-k8s", "1.x": "v1", "router": "router"}
 OFFERED = [(family, preset) for family in API for preset in sorted(presets_of(family))]

@@ -11,7 +11,7 @@ import yaml
 
 from charts import CHARTS, Manifest, RenderError, only, render
 from epp_lines import data_of as epp_data
-from inferencepool_rollout.programs import module_folder
+from inferencepool_lab.builds.programs import module_folder
 
 PRESETS: dict[str, dict[str, Any]] = {
     "vllm": {},

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from charts import CHARTS, VALUES, Manifest, RenderError, only, render
-from inferencepool_rollout.programs import module_folder
+from inferencepool_lab.builds.programs import module_folder
 from prometheus_tools import program
 
 ALL = VALUES / "pool/observability.yaml"

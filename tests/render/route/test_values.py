@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from charts import CHARTS, VALUES_OF, only, render
-from inferencepool_rollout.programs import module_folder
+from inferencepool_lab.builds.programs import module_folder
 from values_schema import Schema, objects, reached
 
 CHART = CHARTS / "rollout-route"

@@ -10,7 +10,7 @@ import pytest
 
 CLOSED = """
 import os, sys
-from inferencepool_rollout import engine
+from inferencepool_lab import docker as engine
 from inferencepool_rollout.failure import run_cli
 engine.OWN = "unix:///nonexistent"
 if os.geteuid() == 0:

@@ -2,8 +2,8 @@ import re
 
 import pytest
 
+from inferencepool_lab.builds.versions import BUILDS, CHOICE, minors, of_minor, versions
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.versions import BUILDS, CHOICE, minors, of_minor, versions
 
 TABLES = [of_minor(minor) for minor in minors()]
 PROGRAMS = [program for table in TABLES for program in table.programs.values() if program.module]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from inferencepool_rollout.rollout.plan import Plan
-from inferencepool_rollout.rollout.plan_file import read_plan
+from inferencepool_rollout.plan import Plan
+from inferencepool_rollout.plan_file import read_plan
 
 ROOT = Path(__file__).parents[3]
 TEXT = f"""\

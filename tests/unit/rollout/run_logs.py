@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from inferencepool_rollout.rollout.decision import Action, decide
-from inferencepool_rollout.rollout.helm import upgrade
-from inferencepool_rollout.rollout.observed import Observed
-from inferencepool_rollout.rollout.plan import Plan, Step
-from inferencepool_rollout.rollout.preflight import Check
-from inferencepool_rollout.rollout.run_log import RunLog
+from inferencepool_rollout.drive.decision import Action, decide
+from inferencepool_rollout.drive.observed import Observed
+from inferencepool_rollout.drive.run_log import RunLog
+from inferencepool_rollout.kube.helm import upgrade
+from inferencepool_rollout.plan import Plan, Step
+from inferencepool_rollout.preflight import Check
 
 BEGAN = 1_790_000_000.0
 RATE = 50.0

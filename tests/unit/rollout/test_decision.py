@@ -12,9 +12,9 @@ import numpy.typing as npt
 import pytest
 from scipy.stats import binom
 
-from inferencepool_rollout.rollout.decision import Action, State, decide, fewest_requests, judge_errors, judge_latency
-from inferencepool_rollout.rollout.observed import Observed
-from inferencepool_rollout.rollout.plan import ErrorRate, Latency, Plan
+from inferencepool_rollout.drive.decision import Action, State, decide, fewest_requests, judge_errors, judge_latency
+from inferencepool_rollout.drive.observed import Observed
+from inferencepool_rollout.plan import ErrorRate, Latency, Plan
 from inferencepool_rollout.traffic.quantiles import log_e_above, lower_bound, upper_bound
 from unit.rollout.plans import plan_of
 

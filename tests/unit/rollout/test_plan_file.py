@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.rollout.plan_file import SCHEMA, read_plan, seconds
+from inferencepool_rollout.plan_file import SCHEMA, read_plan, seconds
 from unit.rollout.plans import ROOT, TEXT, plan_of
 
 READY = sorted((ROOT / "values" / "plans").glob("*.yaml"))

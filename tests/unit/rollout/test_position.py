@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from inferencepool_rollout.drive.position import Next, Position, following, position
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.rollout.helm import Revision
-from inferencepool_rollout.rollout.plan import Plan
-from inferencepool_rollout.rollout.position import Next, Position, following, position
+from inferencepool_rollout.kube.helm import Revision
+from inferencepool_rollout.plan import Plan
 from unit.rollout.plans import plan_of
 
 INSTALL, UPGRADE = "Install complete", "Upgrade complete"

@@ -14,11 +14,11 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
+from inferencepool_rollout.drive import prometheus as module
+from inferencepool_rollout.drive.decision import Action, Finding, State, decide
+from inferencepool_rollout.drive.prometheus import Watch, ask, written
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.rollout import prometheus as module
-from inferencepool_rollout.rollout.decision import Action, Finding, State, decide
-from inferencepool_rollout.rollout.plan import Plan, Prometheus, Query, Unit
-from inferencepool_rollout.rollout.prometheus import Watch, ask, written
+from inferencepool_rollout.plan import Plan, Prometheus, Query, Unit
 from prometheus_tools import program
 from unit.rollout.plans import TEXT, plan_of
 from unit.rollout.run_logs import Recorded

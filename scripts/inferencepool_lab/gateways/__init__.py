@@ -1,0 +1,1 @@
+"""The gateways that a test cluster can have: one folder each."""

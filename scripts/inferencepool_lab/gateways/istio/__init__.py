@@ -1,0 +1,1 @@
+"""Istio with support for InferencePools, and the Gateway `inference-gateway`."""

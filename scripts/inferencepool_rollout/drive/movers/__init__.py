@@ -1,0 +1,1 @@
+"""What moves the weight: helm, or a values file that a GitOps tool applies."""
