@@ -15,7 +15,11 @@ from inferencepool_lab.gateways.gateway import chosen
 
 LABORATORY = Path(inferencepool_lab.__file__).parent
 FOLDER = LABORATORY / "gateways" / gateway.CHOSEN
-ELSEWHERE = [path for path in sorted(LABORATORY.rglob("*")) if path.is_file() and FOLDER not in path.parents]
+ELSEWHERE = [
+    path
+    for path in sorted(LABORATORY.rglob("*"))
+    if path.suffix != ".pyc" and path.is_file() and FOLDER not in path.parents
+]
 
 
 @pytest.mark.parametrize("word", [gateway.CHOSEN, *chosen().images])
