@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from inferencepool_rollout import plan as plans
 from inferencepool_rollout.drive.observed import Observed, observe
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.live import Live
+from inferencepool_rollout.traffic.apart import apart
 from inferencepool_rollout.traffic.attribution import picks
-from inferencepool_rollout.traffic.load import Load, Plan, background
+from inferencepool_rollout.traffic.load import Load, Plan
 from inferencepool_rollout.traffic.request import Completion
 
 LONGEST_SECONDS = 7 * 24 * 3600.0
@@ -66,11 +67,15 @@ class Probe:
         for number, (stream, load) in enumerate(self._loads):
             answers = load.answers(self._taken[number])
             self._taken[number] += len(answers)
-            parts.append((answers, stream.pool, not stream.pool))
-        known = {pod for answers, _, _ in parts for pod in answers.by_pod()}
+            parts.append((answers, stream.pool))
+        known = {pod for answers, _ in parts for pod in answers.by_pod()}
         if known - {""} - self._pods.keys():
             self.refresh()
-        return observe(parts, self._pods)
+        return observe(parts, self._pods, {self._plan.old: "old", self._plan.new: "new"})
+
+    def behind(self) -> str:
+        """Say why the probe does not send as the plan says; empty while it does (Load.behind)."""
+        return next(filter(None, (load.behind() for _, load in self._loads)), "")
 
     def picks(self) -> dict[str, int | None]:
         """Return the picks of either pool's EPP since the first call, everybody's requests counted.
@@ -94,12 +99,9 @@ class Probe:
 @contextmanager
 def probing(plan: plans.Plan, live: Live) -> Iterator[Probe]:
     """Send the plan's probe requests while the block runs; leaving it awaits those in flight."""
-    with ExitStack() as stack:
-        loads = [
-            (stream, stack.enter_context(background(plan.probe.url, stream.request, _load(plan.probe, stream))))
-            for stream in streams(plan.probe)
-        ]
-        yield Probe(plan, live, loads)
+    kinds = streams(plan.probe)
+    with apart([(plan.probe.url, kind.request, _load(plan.probe, kind)) for kind in kinds]) as loads:
+        yield Probe(plan, live, list(zip(kinds, loads, strict=True)))
 
 
 def _load(probe: plans.Probe, stream: Stream) -> Plan:

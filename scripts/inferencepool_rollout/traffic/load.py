@@ -6,6 +6,7 @@ import asyncio
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -71,7 +72,8 @@ class Load:
         self.failed: BaseException | None = None
         self._stopped = threading.Event()
         self._rows: list[Answer] = []
-        self._clock = time.time() - time.perf_counter()
+        self._late: deque[float] = deque(maxlen=RECENT)
+        self.clock = time.time() - time.perf_counter()  # Unix time less the rows' clock, in s
         self._in_flight: dict[int, float] = {}  # worker -> when its request was due
         self._last = -math.inf  # when the last request that a worker took was due
         self._plan: Plan | None = None  # while there are requests to take
@@ -80,11 +82,16 @@ class Load:
         """Requests that have ended so far."""
         return len(self._rows)
 
+    def taken(self) -> list[Answer]:
+        """Return the rows of what has ended, by this load's clock, and forget them; for the thread that runs it."""
+        rows, self._rows = self._rows, []
+        return rows
+
     def answers(self, skip: int = 0) -> Answers:
         """Return what has ended so far, less the first `skip`; raises Failure if the load ended by a fault."""
         if self.failed:
             raise self.failed
-        return Answers.of(self._rows[skip:], self._clock)
+        return Answers.of(self._rows[skip:], self.clock)
 
     def settled(self) -> float:
         """Return the Unix time before which every request has ended; call it before `answers`.
@@ -92,7 +99,7 @@ class Load:
         Of the requests before it none is missing because it is slow, so their answers are a fair sample.
         """
         last, in_flight = self._last, list(self._in_flight.values())
-        return min(in_flight) + self._clock if in_flight else math.nextafter(last + self._clock, math.inf)
+        return min(in_flight) + self.clock if in_flight else math.nextafter(last + self.clock, math.inf)
 
     def behind(self) -> str:
         """Say why the load is not the one that was planned; empty while it is.
@@ -108,7 +115,7 @@ class Load:
                 f"the load does not keep its {plan.rate:g} requests/s: the next has been due for {backlog:.1f} s, "
                 f"and all {plan.workers} workers are busy; allow more workers, or lower the rate"
             )
-        recent = sorted(row.late for row in self._rows[-RECENT:])
+        recent = sorted(self._late)
         if len(recent) >= 100 and (late := recent[-len(recent) // 100]) > LATE_SECONDS:
             return (
                 f"the load is sent late: 1 % of the last {len(recent)} requests {late * 1e3:.0f} ms or more after "
@@ -138,6 +145,7 @@ class Load:
                     session, target, body, stream=request.stream, start=when, late=late, queued=queued
                 )
                 self._rows.append(answer)
+                self._late.append(late)
                 del self._in_flight[worker]
             self._plan = None
             self._in_flight.pop(worker, None)
