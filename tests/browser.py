@@ -18,7 +18,7 @@ from typing import Any
 
 import aiohttp
 
-from inferencepool_rollout.debian import installed
+from inferencepool_lab.builds.debian import installed
 
 NAMES = ("chromium-headless-shell", "chrome-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = (

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from packaging.version import Version
 
 from charts import ROOT
-from inferencepool_rollout.demo import STAGES
+from inferencepool_lab.builds.tools import tool
+from inferencepool_lab.builds.versions import minors, of_minor
+from inferencepool_lab.demo import STAGES
+from inferencepool_lab.stage import Seen
 from inferencepool_rollout.process import run
-from inferencepool_rollout.stage import Seen
-from inferencepool_rollout.tools import tool
-from inferencepool_rollout.versions import minors, of_minor
 
 FILE = ROOT / "docs/compatibility.md"
 HELMS = ("helm3", "helm4")

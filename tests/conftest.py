@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from clusters import standing
-from inferencepool_rollout.cluster.kind import Cluster
-from inferencepool_rollout.tools import tool
+from inferencepool_lab.builds.tools import tool
+from inferencepool_lab.cluster.handle import Cluster
 
 NAME, PORT = "inferencepool-test", 18081
 

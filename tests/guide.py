@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from inferencepool_rollout.cluster.kind import Cluster
-from inferencepool_rollout.demo import install_pools
+from inferencepool_lab.cluster.handle import Cluster
+from inferencepool_lab.demo import install_pools
 
 REQUESTS = 1000
 """What a stage is judged by: with alpha = 0.001 a true 16 % in place of 10 % is refused with a power of 0.98."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from inferencepool_rollout.cluster.kind import Cluster
-from inferencepool_rollout.versions import versions
+from inferencepool_lab.builds.versions import versions
+from inferencepool_lab.cluster.handle import Cluster
 from node import on_node, processes
 
 CONNECT_SECONDS = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-from inferencepool_rollout.debian import unpacked
+from inferencepool_lab.builds.debian import unpacked
 
 
 def program(name: str) -> str:

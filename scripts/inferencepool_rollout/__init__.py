@@ -1,1 +1,1 @@
-"""The harness of inferencepool-rollout: tools, images, kind cluster, traffic and rollout."""
+"""The operator's tool: the command `rollout`."""

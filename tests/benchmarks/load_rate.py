@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 
 from benchmarks.result import Result  # noqa: E402
-from inferencepool_rollout.programs import compiled  # noqa: E402
+from inferencepool_lab.builds.programs import compiled  # noqa: E402
 from inferencepool_rollout.traffic.load import Plan, send  # noqa: E402
 from inferencepool_rollout.traffic.request import Completion  # noqa: E402
 from unit.traffic.completion_servers import serving, whole  # noqa: E402

@@ -21,8 +21,8 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 
 from benchmarks.result import Result  # noqa: E402
-from inferencepool_rollout.programs import module_folder  # noqa: E402
-from inferencepool_rollout.tools import tool  # noqa: E402
+from inferencepool_lab.builds.programs import module_folder  # noqa: E402
+from inferencepool_lab.builds.tools import tool  # noqa: E402
 
 
 def upstream(folder: Path) -> list[str]:

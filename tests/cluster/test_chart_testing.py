@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chart_testing import installed_and_upgraded, scenarios_for
-from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_lab.cluster.handle import Cluster
 
 
 @pytest.mark.parametrize("chart", ["inferencepool", "rollout-route"])

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from charts import CHARTS, VALUES, render
-from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_rollout.traffic.attribution import by_pool, gained, picks, pool_pods
 from inferencepool_rollout.traffic.load import Plan, send
 from inferencepool_rollout.traffic.request import Completion
@@ -57,7 +57,7 @@ def pools(cluster: Cluster) -> Iterator[Pools]:
         for name in ASKED:
             cluster.helm(
                 "install", name, CHARTS / "inferencepool", "--namespace", namespace,
-                "--values", VALUES / "kind/pool.yaml", "--set", "modelServer.replicas=3",
+                "--values", VALUES / "pool/kind/simulator.yaml", "--set", "modelServer.replicas=3",
                 "--set-json", f"epp.plugins={json.dumps({'preset': 'custom', 'custom': PLUGINS})}",
                 "--wait", "--timeout", "3m",
             )  # fmt: skip
@@ -82,7 +82,7 @@ def pools(cluster: Cluster) -> Iterator[Pools]:
 
 
 def test_two_pools_share_70_to_30_by_answers_and_by_picks(cluster: Cluster, pools: Pools) -> None:
-    core, pods = cluster.core(), pool_pods(cluster.core(), pools.namespace)
+    core, pods = cluster.client(), pool_pods(cluster.client(), pools.namespace)
     before = {pool: picks(core, pools.namespace, pool) for pool in ASKED}
     answers = send(cluster.gateway_url, pools.request, Plan(count=REQUESTS))
     after = {pool: picks(core, pools.namespace, pool) for pool in ASKED}

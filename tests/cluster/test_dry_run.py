@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dry_run import SCENARIOS, scenario_taken
-from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_lab.cluster.handle import Cluster
 
 
 @pytest.mark.parametrize(("chart", "values"), SCENARIOS, ids=lambda value: getattr(value, "stem", value))

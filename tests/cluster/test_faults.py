@@ -12,7 +12,7 @@ import pytest
 from faults.bench import Bench, bench
 from faults.run import run, wrongs
 from faults.table import OPEN, ROWS, Row
-from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_lab.cluster.handle import Cluster
 
 QUICK = ("EPP killed", "a model server of two killed", "pool upgraded: image, argument, plugins")
 

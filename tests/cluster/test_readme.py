@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from charts import ROOT
-from inferencepool_rollout.cluster.kind import Cluster
-from inferencepool_rollout.tools import tool
+from inferencepool_lab.builds.tools import tool
+from inferencepool_lab.cluster.handle import Cluster
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)

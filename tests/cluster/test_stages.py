@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from guide import REQUESTS, two_pools
-from inferencepool_rollout.cluster.kind import Cluster
-from inferencepool_rollout.demo import STAGES
-from inferencepool_rollout.stage import Stage, run_stage
+from inferencepool_lab.cluster.handle import Cluster
+from inferencepool_lab.demo import STAGES
+from inferencepool_lab.stage import Stage, run_stage
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ from pathlib import Path
 import yaml
 
 from charts import CHARTS, ROOT, VALUES
-from inferencepool_rollout.cluster.kind import Cluster
-from inferencepool_rollout.rollout.lease import LASTS_SECONDS
-from inferencepool_rollout.tools import tool
+from inferencepool_lab.builds.tools import tool
+from inferencepool_lab.cluster.handle import Cluster
+from inferencepool_rollout.drive.lease import LASTS_SECONDS
 from waiting import wait_until
 
 PLAN = """\
@@ -150,7 +150,7 @@ def bench(cluster: Cluster, folder: Path, *pools: str, rate: float = 60, burn_in
     gateway = "preview.parentRefs[0].name=inference-gateway,preview.parentRefs[0].namespace=default"
     for name in pools:
         rollout.helm(
-            "install", name, CHARTS / "inferencepool", "--values", VALUES / "kind/pool.yaml",
+            "install", name, CHARTS / "inferencepool", "--values", VALUES / "pool/kind/simulator.yaml",
             "--set", "modelServer.replicas=1", "--set", gateway, "--set", PATIENCE,
             "--set-json", f"modelServer.extraArgs={json.dumps(POOLS[name])}",
         )  # fmt: skip

@@ -14,7 +14,7 @@ import numpy as np
 import yaml
 
 from charts import CHARTS, VALUES, Manifest, only, render
-from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_rollout.traffic.load import Plan, send
 from inferencepool_rollout.traffic.request import POOL_HEADER, Completion
 
@@ -103,7 +103,7 @@ def bench(cluster: Cluster, failure_mode: str, settings: Mapping[str, Sequence[s
     try:
         for name in (STRUCK, OTHER):
             made.helm(
-                "install", name, CHARTS / "inferencepool", "--values", VALUES / "kind/pool.yaml",
+                "install", name, CHARTS / "inferencepool", "--values", VALUES / "pool/kind/simulator.yaml",
                 "--set", f"pool.failureMode={failure_mode}",
                 "--set", "modelServer.extraArgs={--inter-token-latency,20ms}", "--wait", "--timeout", "3m",
                 *(settings or {}).get(name, ()),

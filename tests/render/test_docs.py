@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from charts import ROOT
-from inferencepool_rollout.tools import tool
+from inferencepool_lab.builds.tools import tool
 
 BLOCK = re.compile(r"```bash\n(.*?)```", re.DOTALL)
 COMMANDS = sorted(

@@ -12,9 +12,9 @@ import typer
 import yaml
 
 from charts import ROOT
-from inferencepool_rollout.rollout.__main__ import app
-from inferencepool_rollout.rollout.exit_codes import ExitCode
-from inferencepool_rollout.rollout.plan_file import read_plan
+from inferencepool_rollout.cli import app
+from inferencepool_rollout.exit_codes import ExitCode
+from inferencepool_rollout.plan_file import read_plan
 from unit.rollout.plans import TEXT, plan_of
 
 PAGE = (ROOT / "docs" / "driver.md").read_text()

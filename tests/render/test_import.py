@@ -11,20 +11,20 @@ import yaml
 
 from benchmarks.render_time import upstream
 from charts import ROOT, Manifest, only, render
-from inferencepool_rollout.adoption.commands import commands
-from inferencepool_rollout.adoption.difference import Change, change
-from inferencepool_rollout.adoption.objects import Objects
-from inferencepool_rollout.adoption.plan import Outlook, Release
-from inferencepool_rollout.adoption.pod_template import without_defaults
-from inferencepool_rollout.adoption.pool_values import pool_values
-from inferencepool_rollout.adoption.route_values import parent_refs, route_values
-from inferencepool_rollout.adoption.run import releases
-from inferencepool_rollout.adoption.stack import find
-from inferencepool_rollout.adoption.yaml_text import as_yaml
+from inferencepool_lab.builds.programs import module_folder
+from inferencepool_lab.builds.tools import tool
 from inferencepool_rollout.failure import Failure
+from inferencepool_rollout.importer.commands import commands
+from inferencepool_rollout.importer.difference import Change, change
+from inferencepool_rollout.importer.objects import Objects
+from inferencepool_rollout.importer.plan import Outlook, Release
+from inferencepool_rollout.importer.pod_template import without_defaults
+from inferencepool_rollout.importer.pool_values import pool_values
+from inferencepool_rollout.importer.route_values import parent_refs, route_values
+from inferencepool_rollout.importer.run import releases
+from inferencepool_rollout.importer.stack import find
+from inferencepool_rollout.importer.yaml_text import as_yaml
 from inferencepool_rollout.process import run
-from inferencepool_rollout.programs import module_folder
-from inferencepool_rollout.tools import tool
 
 GOLDEN = ROOT / "tests/golden/seed"
 NEW, OLD_API = "vllm-llama3-8b-instruct-new", "inference.networking.x-k8s.io"

@@ -17,8 +17,8 @@ import yaml
 
 from benchmarks.render_time import upstream
 from charts import CHARTS, ROOT, VALUES
-from inferencepool_rollout.cluster.kind import Cluster
-from inferencepool_rollout.tools import tool
+from inferencepool_lab.builds.tools import tool
+from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_rollout.traffic.answers import Answers
 from inferencepool_rollout.traffic.load import Plan, background, send
 from inferencepool_rollout.traffic.request import Completion
@@ -128,7 +128,7 @@ def stacks(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         maker(stack, folder)
         stack.kubectl("apply", "--filename=-", stdin=manifests(stack, "route.yaml"))
         stack.run_helm(
-            "install", f"{POOL}-new", CHARTS / "inferencepool", "--values", VALUES / "kind/pool.yaml",
+            "install", f"{POOL}-new", CHARTS / "inferencepool", "--values", VALUES / "pool/kind/simulator.yaml",
             "--set", f"modelServer.replicas=1,{GATEWAY}",
         )  # fmt: skip
         made[name] = stack

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from cluster.pool.pools import Pools
-from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_lab.cluster.handle import Cluster
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from cluster.pool.pools import Pools
-from inferencepool_rollout.tools import tool
+from inferencepool_lab.builds.tools import tool
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from charts import CHARTS, Manifest, only, render
-from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_lab.cluster.handle import Cluster
 
 OWNER = "inferencepool-rollout.test/nodes"
 PATIENCE_SECONDS = 45

@@ -14,11 +14,11 @@ from jsonschema import Draft202012Validator
 
 from charts import CHARTS, ROOT
 from driver.bench import LATENCY, POOLS, SECONDS, Rollout, bench
-from inferencepool_rollout.cluster.kind import Cluster
-from inferencepool_rollout.rollout.exit_codes import ExitCode
-from inferencepool_rollout.tools import tool
+from inferencepool_lab.builds.tools import tool
+from inferencepool_lab.cluster.handle import Cluster
+from inferencepool_rollout.exit_codes import ExitCode
 
-REPORT_SCHEMA = ROOT / "scripts/inferencepool_rollout/rollout/report/report.schema.json"
+REPORT_SCHEMA = ROOT / "scripts/inferencepool_rollout/report/report.schema.json"
 
 
 @pytest.fixture(scope="module")

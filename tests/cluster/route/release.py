@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from inferencepool_rollout.tools import tool
+from inferencepool_lab.builds.tools import tool
 
 CHART = Path(__file__).parents[3] / "charts" / "rollout-route"
 HELM_TIMEOUT_SECONDS = 120

@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 from aiohttp import ClientSession, web
 
-from inferencepool_rollout.tools import tool
+from inferencepool_lab.builds.tools import tool
 
 
 @dataclass

@@ -11,7 +11,7 @@ import pytest
 
 from cluster.route.release import CHART, Refused, Release
 from cluster.route.stalling import Stall, stalled
-from inferencepool_rollout.tools import tool
+from inferencepool_lab.builds.tools import tool
 
 STALL_SECONDS = 60
 IN_PROGRESS = "another operation .* is in progress"

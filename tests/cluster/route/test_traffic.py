@@ -12,7 +12,7 @@ import yaml
 
 from charts import CHARTS, VALUES
 from cluster.route.release import Release
-from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_rollout.traffic.answers import Answers
 from inferencepool_rollout.traffic.attribution import by_pool, pool_pods
 from inferencepool_rollout.traffic.load import Plan, background, send
@@ -77,7 +77,8 @@ def pools(cluster: Cluster) -> Iterator[str]:
     cluster.kubectl("create", "namespace", namespace)
     for name in ("pool-old", "pool-new"):
         cluster.helm(
-            "install", name, CHARTS / "inferencepool", "--namespace", namespace, "--values", VALUES / "kind/pool.yaml",
+            "install", name, CHARTS / "inferencepool", "--namespace", namespace,
+            "--values", VALUES / "pool/kind/simulator.yaml",
             "--set", "modelServer.extraArgs={--inter-token-latency,20ms}",
             "--set", "preview.parentRefs[0].name=inference-gateway,preview.parentRefs[0].namespace=default",
             "--wait", "--timeout", "3m",
@@ -95,7 +96,7 @@ def run(cluster: Cluster, pools: str, request: pytest.FixtureRequest, tmp_path_f
     values.write_text(_values(host))
     release.install("--values", str(values))
     time.sleep(FOLLOWED_SECONDS)
-    pods = pool_pods(cluster.core(), pools)
+    pods = pool_pods(cluster.client(), pools)
     whole = Completion("food-review", max_tokens=4, headers={"Host": host})
     stream = Completion("food-review", max_tokens=STREAM_TOKENS, stream=True, headers={"Host": host})
     splits, same, changed = {}, {}, []

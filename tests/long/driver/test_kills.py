@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from driver.bench import STEPS, Rollout, bench
-from inferencepool_rollout.cluster.kind import Cluster
-from inferencepool_rollout.rollout.exit_codes import ExitCode
+from inferencepool_lab.cluster.handle import Cluster
+from inferencepool_rollout.exit_codes import ExitCode
 
 KILLS = 10
 SEED = 20261125

@@ -11,9 +11,9 @@ import pytest
 
 from cluster.pool.pools import Pools
 from epp_lines import Line
-from inferencepool_rollout.cluster.kind import Cluster
-from inferencepool_rollout.images import pull
-from inferencepool_rollout.programs import module_folder
+from inferencepool_lab.builds.programs import module_folder
+from inferencepool_lab.cluster.handle import Cluster
+from inferencepool_lab.images import pull
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Lines:
     def namespace(self, *needed: Line) -> Iterator[Pools]:
         """A namespace under the restricted profile on a node that has the images of these lines."""
         images = [line.image for line in needed]
-        pull.ensure(self.cluster.engine, images)
+        pull.ensure(self.cluster.docker, images)
         self.cluster.load(*images)
         name = f"epp-{secrets.token_hex(4)}"
         self.cluster.kubectl("create", "namespace", name)

@@ -12,11 +12,11 @@ import pytest
 from cluster.pool.epp_metrics import forwarded, reached, reader
 from cluster.pool.pools import Pools
 from epp_lines import LINES
+from inferencepool_lab.builds.versions import versions
 from inferencepool_rollout.traffic.answers import Answers
 from inferencepool_rollout.traffic.attribution import PICKS, by_pool, pool_pods, read
 from inferencepool_rollout.traffic.load import Plan, send
 from inferencepool_rollout.traffic.request import Completion
-from inferencepool_rollout.versions import versions
 from long.epp.conftest import Lines
 from waiting import wait_until
 
@@ -88,5 +88,5 @@ def test_every_request_for_an_alias_is_picked_and_answered_by_the_pool(served: S
     before = served.picks()
     answers = served.send("food-review", REQUESTS)
     assert answers.lost == 0, set(answers.detail)
-    assert dict(by_pool(answers, pool_pods(served.pools.cluster.core(), served.pools.namespace))) == {POOL: REQUESTS}
+    assert dict(by_pool(answers, pool_pods(served.pools.cluster.client(), served.pools.namespace))) == {POOL: REQUESTS}
     assert served.picks() - before == REQUESTS

@@ -24,7 +24,7 @@ from waiting import wait_until
 
 OLD, NEW = "pool-old", "pool-new"
 CURRENT = LINES[-1]
-OLDER = [line for line in LINES if line.generation == CURRENT.generation and line != CURRENT]
+OLDER = [line for line in LINES if line.family == CURRENT.family and line != CURRENT]
 GATEWAY = [{"name": "inference-gateway", "namespace": "default"}]
 FOLLOWED_SECONDS = 60
 REQUESTS = 400
@@ -64,7 +64,7 @@ class Rollout:
         wait_until(lambda: self.answered(self.send(Plan(count=20))).keys() == expected, shown, FOLLOWED_SECONDS)
 
     def answered(self, answers: Answers) -> dict[str, int]:
-        return dict(by_pool(answers, pool_pods(self.pools.cluster.core(), self.pools.namespace)))
+        return dict(by_pool(answers, pool_pods(self.pools.cluster.client(), self.pools.namespace)))
 
     def picks(self) -> dict[str, int]:
         """How many picks the EPP of each pool has made."""

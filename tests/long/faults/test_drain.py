@@ -12,7 +12,7 @@ from faults.bench import OTHER, STRUCK, Bench, bench
 from faults.matrix import Matrix
 from faults.strikes import WORKER
 from faults.table import CLOSE, OPEN, ROWS, Row
-from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_lab.cluster.handle import Cluster
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from faults.bench import Bench, bench
 from faults.matrix import Matrix
 from faults.table import CLOSE, OPEN, ROWS, Row
-from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_lab.cluster.handle import Cluster
 
 
 @pytest.fixture(scope="module", params=[OPEN, CLOSE])

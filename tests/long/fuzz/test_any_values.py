@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 
 from any_values import SCHEMA, rendered, values
 from charts import Manifest, documents
-from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_lab.cluster.handle import Cluster
 
 DRAWS = 1000
 WITHOUT_CRDS = {"keda.sh", "leaderworkerset.x-k8s.io", "llm-d.ai", "monitoring.coreos.com", "networking.gke.io"}

@@ -17,8 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from charts import CHARTS, VALUES, Manifest, only, render
 from clusters import standing
 from faults.bench import OTHER, STRUCK, Bench, bench
-from inferencepool_rollout.cluster import network_policy
-from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_lab.cluster import network_policy
+from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_rollout.traffic.attribution import by_pool, gained, picks, pool_pods
 from inferencepool_rollout.traffic.load import Plan, background, send
 from inferencepool_rollout.traffic.request import Completion
@@ -186,7 +186,7 @@ def test_a_model_server_resolves_names(pools: Bench) -> None:
 def test_a_split_of_90_to_10_holds_and_loses_nothing(pools: Bench) -> None:
     pools.split(WEIGHTS[STRUCK])
     pools.follow(WEIGHTS[STRUCK])
-    api = pools.cluster.core()
+    api = pools.cluster.client()
     before = {pool: picks(api, pools.namespace, pool) for pool in WEIGHTS}
     answers = send(pools.cluster.gateway_url, pools.request(), Plan(count=REQUESTS))
     picked = gained(before, {pool: picks(api, pools.namespace, pool) for pool in WEIGHTS})
@@ -273,7 +273,7 @@ def test_an_adopted_pool_whose_ports_have_other_names_or_none_serves_and_is_clos
     parents = [{"name": "inference-gateway", "namespace": "default"}]
     sets = {"adopt": adopted(release, pools.namespace), "preview": {"enabled": True, "parentRefs": parents}}
     pools.helm(
-        "install", release, CHARTS / "inferencepool", f"--values={VALUES / 'kind/pool.yaml'}", *POLICIES,
+        "install", release, CHARTS / "inferencepool", f"--values={VALUES / 'pool/kind/simulator.yaml'}", *POLICIES,
         *(word for key, value in sets.items() for word in ("--set-json", f"{key}={json.dumps(value)}")),
         "--set=modelServer.preset=simulator,pool.failureMode=FailClose", "--wait", "--timeout=3m",
     )  # fmt: skip
@@ -293,7 +293,7 @@ def test_an_adopted_pool_whose_ports_have_other_names_or_none_serves_and_is_clos
 
 def adopted(release: str, namespace: str) -> dict[str, Any]:
     """Values of `adopt` for pods of other labels than the chart's, whose ports have other names or none."""
-    manifests = render("inferencepool", release, files=[VALUES / "kind/pool.yaml"], namespace=namespace)
+    manifests = render("inferencepool", release, files=[VALUES / "pool/kind/simulator.yaml"], namespace=namespace)
     return {
         "modelServer": adopted_part(only(manifests, "Deployment", release), f"{release}-model-server"),
         "epp": {

@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from faults.bench import OTHER, STRUCK, Bench, bench
 from faults.run import STREAM_RATE, WHOLE_RATE
 from faults.table import CLOSE, OPEN
-from inferencepool_rollout.cluster.kind import Cluster
+from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_rollout.traffic.answers import Answers
 from inferencepool_rollout.traffic.load import Plan, background
 

@@ -13,10 +13,10 @@ import pytest
 import yaml
 
 from charts import CHARTS, VALUES, Manifest, RenderError, only, render
-from inferencepool_rollout.programs import module_folder
+from inferencepool_lab.builds.programs import module_folder
 from prometheus_tools import program
 
-ALL = VALUES / "observability.yaml"
+ALL = VALUES / "pool/observability.yaml"
 EPPS = {"pool-new-epp", "picker"}
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from inferencepool_rollout import cache
+from inferencepool_lab.builds import cache
 from inferencepool_rollout.failure import Failure
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from inferencepool_rollout import programs
+from inferencepool_lab.builds import programs
+from inferencepool_lab.builds.found import accepted_on_path
+from inferencepool_lab.builds.versions import Tool
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.found import accepted_on_path
-from inferencepool_rollout.versions import Tool
 
 
 def _fake_command(folder: Path, prints: str) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from inferencepool_rollout.drive.movers.gitops import ask, asked
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.rollout.gitops import ask, asked
 
 BACKENDS = """\
 # The route of production; ask before you change it.

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from inferencepool_rollout.cli import app
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.rollout.__main__ import app
 from unit.rollout.plans import plan_of
 from unit.rollout.run_logs import refused
 

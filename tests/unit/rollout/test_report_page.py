@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from browser import Seen, look
-from inferencepool_rollout.rollout.report.data import report
-from inferencepool_rollout.rollout.report.page import page
-from inferencepool_rollout.rollout.report.theme import COLOURS
-from inferencepool_rollout.rollout.run_log import read_log
+from inferencepool_rollout.drive.run_log import read_log
+from inferencepool_rollout.report.data import report
+from inferencepool_rollout.report.page import page
+from inferencepool_rollout.report.theme import COLOURS
 from unit.rollout.plans import plan_of
 from unit.rollout.run_logs import Recorded, rolled_back
 

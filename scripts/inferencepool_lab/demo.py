@@ -1,0 +1,131 @@
+"""The guide's rollout, run as a user would, on a real kind cluster; every stage is judged."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inferencepool_lab import docker
+from inferencepool_lab.builds.tools import tool
+from inferencepool_lab.cluster import kind
+from inferencepool_lab.cluster.handle import Cluster
+from inferencepool_lab.command import run_command
+from inferencepool_lab.ready import ready
+from inferencepool_lab.stage import Seen, Stage, run_stage
+from inferencepool_rollout.progress import step
+
+ROOT = Path(__file__).parents[2]
+POOL, ROUTE = ROOT / "charts/inferencepool", ROOT / "charts/rollout-route"
+POOL_VALUES = ROOT / "values/pool/kind/simulator.yaml"
+
+OLD, SPLIT, NEW = {"pool-old": 100, "pool-new": 0}, {"pool-old": 90, "pool-new": 10}, {"pool-old": 0, "pool-new": 100}
+ALL_TO_NEW = ("upgrade", "route", ROUTE, "--set", "weights.new=100,guards.force=true")
+STAGES = (
+    Stage("install", ("install", "route", ROUTE), {}, OLD),
+    Stage("shift", ("upgrade", "route", ROUTE, "--set", "weights.new=10"), OLD, SPLIT),
+    Stage("finish", ALL_TO_NEW, SPLIT, NEW),
+    Stage("take back", ("rollback", "route"), NEW, SPLIT),
+    Stage("forward again", ALL_TO_NEW, SPLIT, NEW),
+    Stage("remove old", ("uninstall", "pool-old", "--wait"), {"pool-new": 100}, {"pool-new": 100}),
+)
+COLUMNS = "{:<14}{:>9}{:>10}{:>12}{:>13}{:>9}{:>9}{:>10}"
+HEAD = ("stage", "asked", "requests", "answered", "picked", "non-200", "p", "follows s")
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?", text):
+        raise typer.BadParameter(f"{text!r} is not a name of a cluster: use up to 50 lower-case letters, digits and -")
+    return text
+
+
+def demo(
+    name: Annotated[str, typer.Option(help="name of the cluster", parser=_name)] = "inferencepool-demo",
+    port: Annotated[int, typer.Option(help="port of 127.0.0.1 for the Gateway", min=1024, max=65535)] = 18080,
+    requests: Annotated[int, typer.Option(help="requests judged at each stage", min=100, max=1_000_000)] = 1000,
+    keep: Annotated[bool, typer.Option("--keep", help="leave the cluster up and print what to try next")] = False,
+    remove: Annotated[bool, typer.Option("--down", help="remove what --keep left: cluster and docker daemon")] = False,
+) -> int:
+    """Run upstream's rollout on a real kind cluster; exits with 0 if every stage was right, with 1 if one was not."""
+    if remove:
+        return down(name)
+    try:
+        cluster = ready(name, port)
+        findings = _roll_out(cluster, requests)
+    except BaseException:
+        if not keep:
+            down(name)
+        raise
+    for finding in findings:
+        print(f"wrong: {finding}")
+    if keep:
+        print(_next_commands(cluster))
+    else:
+        down(name)
+    if not findings:
+        print("every stage was right")
+    return 1 if findings else 0
+
+
+def _roll_out(cluster: Cluster, requests: int) -> list[str]:
+    """Install two pools, run the stages and print a row for each; return what was wrong."""
+    install_pools(cluster)
+    print(COLUMNS.format(*HEAD))
+    print(COLUMNS.format("", "old/new", "", "old/new", "old/new", "", "", ""))
+    findings: list[str] = []
+    for stage in STAGES:
+        seen = run_stage(cluster, stage, requests)
+        print(_row(stage, seen), flush=True)
+        findings += [f"{stage.name}: {finding}" for finding in seen.verdict.findings]
+    return findings
+
+
+def install_pools(cluster: Cluster) -> None:
+    """Install pool-old and pool-new, and wait until their pods are ready."""
+    for release in ("pool-old", "pool-new"):
+        with step(f"helm install {release}", "15 s"):
+            cluster.helm("install", release, POOL, "--values", POOL_VALUES, "--wait", "--timeout", "3m")
+
+
+def _row(stage: Stage, seen: Seen) -> str:
+    def pair(counts: Mapping[str, float]) -> str:
+        return f"{counts.get('pool-old', 0):g}/{counts.get('pool-new', 0):g}"
+
+    p_values = [p for p in (seen.verdict.answers_p, seen.verdict.picks_p) if p is not None]
+    return COLUMNS.format(
+        stage.name, pair(stage.after), seen.requests, pair(seen.answered), pair(seen.picked), seen.lost,
+        f"{min(p_values):.3f}" if p_values else "-", f"{seen.follows:.2f}" if seen.follows is not None else "-",
+    )  # fmt: skip
+
+
+def down(name: str) -> int:
+    """Remove the cluster, and the docker daemon if the laboratory started it; the cache stays."""
+    daemon = docker.answering()
+    removed = kind.down(daemon, name) if daemon else False
+    stopped = docker.stop() if not kind.names() else False
+    done = [what for what, was in ((f"the kind cluster {name}", removed), ("dockerd", stopped)) if was]
+    print(f"removed {' and '.join(done)}; the cache stays" if done else f"there is no cluster {name} of the demo")
+    return 0
+
+
+def _next_commands(cluster: Cluster) -> str:
+    exports = "".join(f"export {key}={value}\n" for key, value in cluster.docker.environment.items())
+    return f"""
+The cluster stays up. Next:
+
+{exports}export KUBECONFIG={cluster.kubeconfig}
+export PATH={tool("helm4").parent}:{tool("kubectl").parent}:$PATH
+curl -i {cluster.gateway_url}/v1/completions -H 'Content-Type: application/json' \\
+  -d '{{"model": "food-review", "prompt": "San Francisco", "max_tokens": 16}}'
+helm history route
+helm rollback route
+helm install pool-old {POOL.relative_to(ROOT)} -f {POOL_VALUES.relative_to(ROOT)}
+./scripts/demo --down
+"""
+
+
+if __name__ == "__main__":
+    run_command(demo, "scripts/demo")

@@ -1,0 +1,261 @@
+"""The command line: parse, call, exit code. `rollout --help`."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from inferencepool_rollout.drive.driver import Driver, deferred_interrupt
+from inferencepool_rollout.drive.finish import Finish
+from inferencepool_rollout.drive.lease import Lease
+from inferencepool_rollout.drive.movers import Mover
+from inferencepool_rollout.drive.movers.gitops import GitopsMover
+from inferencepool_rollout.drive.movers.helm import HelmMover
+from inferencepool_rollout.drive.position import following, position
+from inferencepool_rollout.drive.run_log import RunLog, default_folder, read_log
+from inferencepool_rollout.drive.status import print_status, status
+from inferencepool_rollout.drive.timeline import print_timeline
+from inferencepool_rollout.drive.verify import Gateway
+from inferencepool_rollout.drive.way_back import WayBack
+from inferencepool_rollout.exit_codes import ExitCode
+from inferencepool_rollout.failure import Failure, run_cli
+from inferencepool_rollout.importer.run import run_import
+from inferencepool_rollout.kube.client import Client
+from inferencepool_rollout.kube.helm import Helm, program
+from inferencepool_rollout.kube.snapshot import read_snapshot
+from inferencepool_rollout.plan import Plan
+from inferencepool_rollout.plan_file import read_plan
+from inferencepool_rollout.preflight import preflight as run_checks
+from inferencepool_rollout.preflight.check import print_checks
+from inferencepool_rollout.preflight.facts import gather
+
+PATIENCE_SECONDS = 30.0
+"""For how long a driver's reads are tried again while the API server is away."""
+
+OTHERS_SECONDS = 60.0
+"""For how long a rollback waits for the end of a running driver, after it has taken the weight back once."""
+
+app = typer.Typer(
+    help="Replace one pool by another behind a route, step by step, with proof, and take it back at any moment. "
+    f"Exits with {', '.join(f'{code.value} {code.name.lower()}' for code in ExitCode)}; docs/driver.md says more.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+File = Annotated[Path, typer.Option("--file", "-f", help="the plan; values/plans/ has some to start from")]
+Context = Annotated[str, typer.Option(help="context of the kubeconfig")]
+Log = Annotated[Path | None, typer.Option(help="folder of the run log")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="print what would be done and do nothing")]
+GitOps = Annotated[Path | None, typer.Option("--gitops", help="write the weight into this values file instead")]
+CONSOLE = Console()
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What the commands work with: one client, one helm, one mover and one Lease for a plan."""
+
+    plan: Plan
+    client: Client
+    helm: Helm
+    mover: Mover
+    lease: Lease
+
+    @classmethod
+    def of(cls, file: Path, context: str, values: Path | None = None) -> Tools:
+        """Make them for a plan's file."""
+        plan = read_plan(file)
+        if not values:
+            program()
+        client = Client(context)
+        helm = Helm(plan.route.namespace, context)
+        mover: Mover = GitopsMover(plan, values) if values else HelmMover(plan, helm)
+        return cls(plan, client, helm, mover, Lease(client, plan.route.namespace, plan.route.release))
+
+    def driver(self, log: Path | None, stopped: threading.Event | None = None) -> Driver:
+        """Return a driver that writes into a run log."""
+        run_log = RunLog(log or default_folder(self.plan))
+        client = self.client.with_patience(PATIENCE_SECONDS)
+        return Driver(self.plan, client, self.mover, self.lease, run_log, CONSOLE, stopped or threading.Event())
+
+    def way_back(self) -> WayBack:
+        """Return the way back."""
+        client = self.client.with_patience(PATIENCE_SECONDS)
+        return WayBack(self.plan, client, self.mover, Gateway(self.plan, client))
+
+
+@app.command("plan")
+def show_plan(file: File) -> None:
+    """Check a plan and show its timeline, the replicas that it takes and the commands that it runs."""
+    plan = read_plan(file)
+    print_timeline(CONSOLE, plan, Helm(plan.route.namespace))
+
+
+@app.command()
+def preflight(file: File, context: Context = "") -> None:
+    """Check all that has to be right before the next step."""
+    tools = Tools.of(file, context)
+    plan = tools.plan
+    route = read_snapshot(tools.client, plan.route.namespace, plan.route.release, ()).route
+    step = following(plan, position(plan, route, tools.mover.record())) if route else plan.steps[0]
+    checks = run_checks(gather(plan, tools.client, tools.helm, step))
+    print_checks(CONSOLE, checks)
+    raise typer.Exit(ExitCode.DONE if all(check.ok for check in checks) else ExitCode.REFUSED)
+
+
+@app.command()
+def run(
+    file: File,
+    context: Context = "",
+    log: Log = None,
+    again: Annotated[bool, typer.Option(help="start a rollout that was rolled back once more")] = False,
+    resume: Annotated[bool, typer.Option(help="take back a hold first")] = False,
+    dry_run: DryRun = False,
+    values: GitOps = None,
+) -> None:
+    """Go through the steps, from wherever the cluster stands; if it was killed, start it again."""
+    tools = Tools.of(file, context, values)
+    if dry_run:
+        return _dry_run(tools)
+    with deferred_interrupt() as stopped, tools.lease.held():
+        if resume:
+            tools.lease.hold("")
+        if reason := tools.lease.on_hold():
+            raise Failure(f"the rollout is on hold ({reason}); go on with `rollout run --resume`", ExitCode.HELD)
+        code = tools.driver(log, stopped).run(again)
+    raise typer.Exit(code)
+
+
+@app.command("status")
+def show_status(
+    file: File,
+    context: Context = "",
+    watch: Annotated[bool, typer.Option(help="again every 2 s")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False,
+) -> None:
+    """Show where the rollout stands."""
+    tools = Tools.of(file, context)
+    while True:
+        seen = status(tools.plan, tools.client, tools.mover, tools.helm, tools.lease)
+        if as_json:
+            print(json.dumps(seen))
+        else:
+            if watch:
+                CONSOLE.clear()
+            print_status(CONSOLE, seen)
+        if not watch:
+            return
+        time.sleep(2)
+
+
+@app.command()
+def promote(file: File, context: Context = "", log: Log = None, dry_run: DryRun = False) -> None:
+    """Move to the next step past the present one's verdict; preflight still has its say."""
+    tools = Tools.of(file, context)
+    if dry_run:
+        return _dry_run(tools, steps=1)
+    with tools.lease.held():
+        tools.lease.hold("")
+        code = tools.driver(log).promote()
+    if code == ExitCode.DONE:
+        CONSOLE.print("moved; judge it with `rollout run`")
+    raise typer.Exit(code)
+
+
+@app.command()
+def report(
+    file: File,
+    log: Log = None,
+    out: Annotated[Path | None, typer.Option(help="file to write; report.html or report.png by default")] = None,
+    png: Annotated[bool, typer.Option("--png", help="the charts as a picture")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="for machines, as report.schema.json says")] = False,
+) -> None:
+    """Show the last rollout by its run log: a page that needs nothing else, a picture, or JSON."""
+    from inferencepool_rollout.report.write import write_report  # here, as it takes a second
+
+    write_report(read_log(log or default_folder(read_plan(file))), out, png=png, as_json=as_json)
+
+
+@app.command()
+def hold(file: File, context: Context = "", reason: Annotated[str, typer.Option()] = "by hand") -> None:
+    """Stop a running driver at its present step, and let none begin until `run --resume` or `promote`."""
+    Tools.of(file, context).lease.hold(reason)
+    CONSOLE.print("on hold; go on with `rollout run --resume`, back with `rollout rollback`")
+
+
+@app.command()
+def rollback(file: File, context: Context = "", log: Log = None, dry_run: DryRun = False) -> None:
+    """Give the old pool all requests again, at once, and prove it at the gateway; a running driver is stopped."""
+    tools = Tools.of(file, context)
+    tools.way_back().check()
+    if dry_run:
+        print(" ".join(tools.mover.back_command()))
+        return
+    if tools.lease.holder():
+        tools.lease.hold("rolled back by hand")
+    driver = tools.driver(log)
+    driver.begin()
+    driver.roll_back("by hand", lambda: tools.lease.await_free(OTHERS_SECONDS))
+    driver.log.write("end", outcome="rolled back", why="by hand", percent=0)
+
+
+@app.command("finish")
+def finish_rollout(
+    file: File,
+    context: Context = "",
+    log: Log = None,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Delete the old release, once the new pool has had all requests for the plan's soak and nothing needs the old."""
+    tools = Tools.of(file, context)
+    plan = tools.plan
+    finish = Finish(plan, tools.client, tools.mover, tools.helm)
+    finish.check()
+    if dry_run:
+        print(" ".join(finish.command()))
+        return
+    with tools.lease.held():
+        if not yes and not typer.confirm(f"Delete {plan.old}? Then there is no way back to it."):
+            raise typer.Exit(ExitCode.HELD)
+        driver = tools.driver(log)
+        driver.begin()
+        finish.go()
+        driver.log.write("end", outcome="finished", why=f"{plan.old} is deleted", percent=100)
+    CONSOLE.print(f"{plan.old} is deleted; all requests are served by {plan.new}")
+
+
+@app.command("import")
+def import_route(
+    route: Annotated[str, typer.Argument(help="HTTPRoute that leads to the pools")],
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="its namespace")] = "default",
+    context: Context = "",
+    output: Annotated[Path, typer.Option("--output", "-o", help="folder of the files")] = Path("imported"),
+    charts: Annotated[Path, typer.Option(help="folder of the two charts")] = Path("charts"),
+    allow_restart: Annotated[bool, typer.Option("--allow-restart", help="even if pods would restart")] = False,
+) -> None:
+    """Write values and commands by which Helm adopts a route and its pools that others made, no pod restarted."""
+    run_import(route, namespace, context, output, charts, allow_restart, CONSOLE)
+
+
+def _dry_run(tools: Tools, steps: int | None = None) -> None:
+    """Print where the rollout stands and the commands of its next steps."""
+    plan = tools.plan
+    route = read_snapshot(tools.client, plan.route.namespace, plan.route.release, ()).route
+    if route is None:
+        raise Failure(f"there is no HTTPRoute {plan.route.namespace}/{plan.route.release}; install its release first")
+    at = position(plan, route, tools.mover.record())
+    CONSOLE.print(f"at {at.percent:g} %, next: {at.next}{f' ({at.why})' if at.why else ''}", markup=False)
+    for step in [step for step in plan.steps if step.percent > at.percent][:steps]:
+        print(" ".join(tools.mover.command(step.percent)))
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    run_cli(lambda: app() or 0)

@@ -1,0 +1,58 @@
+"""A step as a table that is redrawn while one waits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from rich.console import Group
+from rich.table import Table
+
+from inferencepool_rollout.evidence.decision import Decision, State
+from inferencepool_rollout.evidence.observed import Observed
+from inferencepool_rollout.plan import Plan, Step
+from inferencepool_rollout.traffic.quantiles import Floats
+from inferencepool_rollout.traffic.sequential import anytime_interval
+
+BARS = "▁▂▃▄▅▆▇█"
+COLOURS = {State.KEPT: "green", State.VIOLATED: "bold red", State.OPEN: "yellow", State.UNKNOWN: "dim"}
+BINS = 30
+
+
+def screen(
+    plan: Plan, step: Step, observed: Observed, decision: Decision, picks: Mapping[str, int | None], elapsed: float
+) -> Group:
+    """Return the tables of a step: what either pool did, and what is known of each objective."""
+    latencies = ("TTFT p50/p95", "TPOT p50/p95", "E2E p50/p95")
+    pools = Table("pool", "asked", "share (99.9 %)", "answers", "failed", "picks", *latencies, "requests")
+    answered = observed.answered()
+    total = answered.get("old", 0) + answered.get("new", 0)
+    for side, name, asked in (("old", plan.old, 100 - step.percent), ("new", plan.new, step.percent)):
+        low, high = anytime_interval(answered.get(side, 0), total, 0.001)
+        here = observed.pool == side
+        pools.add_row(
+            name, f"{asked} %", f"{low:.1%} to {high:.1%}", str(int((here & observed.good).sum())),
+            str(int((here & ~observed.good).sum())), "-" if picks.get(side) is None else str(picks[side]),
+            *(_marks(observed.latency(metric, side)) for metric in ("ttft", "tpot", "e2e")),
+            sparkline(observed.started[here]),
+        )  # fmt: skip
+    objectives = Table("objective", "seen", "accept", "detect", "")
+    for each in decision.findings:
+        colour = COLOURS[each.state]
+        objectives.add_row(
+            each.name, each.seen(), each.text(each.accept), each.text(each.detect), f"[{colour}]{each.state}[/]"
+        )
+    pools.title = f"{step.percent} % to {plan.new}: {elapsed:.0f} s of {step.burn_in:.0f} to {step.longest:.0f} s"
+    return Group(pools, objectives)
+
+
+def sparkline(times: Floats) -> str:
+    """Return requests over time as a line of bars."""
+    if not times.size:
+        return ""
+    counts, _ = np.histogram(times, bins=min(BINS, max(2, int(np.ptp(times)))))
+    return "".join(BARS[int(count * (len(BARS) - 1) / max(counts.max(), 1))] for count in counts)
+
+
+def _marks(values: Floats) -> str:
+    return " / ".join(f"{mark * 1e3:.1f}" for mark in np.percentile(values, (50, 95))) + " ms" if values.size else "-"

@@ -1,1 +1,0 @@
-"""Moving weight between pools with helm, and seeing the gateway follow."""
