@@ -160,8 +160,8 @@ class ErrorRate(_Part):
     burst: float = Field(
         default=20,
         ge=1,
-        description="Failures that one cause takes along, on average. Failures are judged by their clusters; as long as "
-        "few have been seen, they are expected to be of this size. 1 where failures are independent.",
+        description="Mean number of failures of one cause. Failures are judged by their clusters; as long as few have "
+        "been seen, they are expected to be of this size. 1 where failures are independent.",
     )
     name: ClassVar[str] = "error rate"
 
@@ -211,7 +211,7 @@ class Decision(_Part):
     earliest: Duration = Field(
         default=100.0,
         description="Latency is not judged before this time, nor before three times as long where the pools drift apart "
-        "on their own. A shorter window cannot show how long the latencies' memory is. Only a pool that is several "
+        "on their own: a shorter window cannot show how long the memory of latencies is. Only a pool that is several "
         "times too slow is rolled back before.",
     )
 

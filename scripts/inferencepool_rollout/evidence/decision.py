@@ -37,8 +37,8 @@ from inferencepool_rollout.traffic import bursts
 from inferencepool_rollout.traffic.paired import EARLIEST, FEWEST_BEYOND, GROSS_SECONDS, Paired, Series
 from inferencepool_rollout.traffic.sequential import anytime_interval
 
-LEVEL_SHARE, MISS_SHARE = 1 / 2, 1 / 4
-"""Of level and miss, what the evidence of one window may spend; the rest is for looking at several."""
+LEVEL_SHARE, MISS_SHARE, EARLY_SHARE = 1 / 2, 1 / 2, 1 / 10
+"""Of level and miss, what the evidence of one window may spend, and of miss while it is short (Paired.early)."""
 CONFIRMED = 0.75
 SEARCHED, BISECTIONS = 64.0, 14  # bounds of a ratio: searched from 1/64 to 64 times the seen one, in halves
 
@@ -186,11 +186,14 @@ def latency_state(objective: Latency, paired: Paired, level: float, miss: float)
     above, below = paired.evidence(objective.accept), -paired.evidence(objective.detect)
     if above >= _needed(level * LEVEL_SHARE) and above >= abs(below):
         return State.VIOLATED
-    if below < _needed(miss * MISS_SHARE) or below < abs(above):
+    if below < abs(above) or not _passes(objective, paired, miss):
         return State.OPEN
-    before = paired.until(CONFIRMED)
-    confirmed = before.enough and -before.evidence(objective.detect) >= _needed(miss * MISS_SHARE)
-    return State.KEPT if confirmed else State.OPEN
+    return State.KEPT if _passes(objective, paired.until(CONFIRMED), miss) else State.OPEN
+
+
+def _passes(objective: Latency, paired: Paired, miss: float) -> bool:
+    """Whether a window shows a ratio below `detect`."""
+    return paired.enough and -paired.evidence(objective.detect) >= _needed_below(paired, miss)
 
 
 def fewest_requests(plan: Plan) -> int:
@@ -206,6 +209,10 @@ def _needed(probability: float) -> float:
     return -float(ndtri(probability))
 
 
+def _needed_below(paired: Paired, miss: float) -> float:
+    return _needed(miss * (EARLY_SHARE if paired.early else MISS_SHARE))
+
+
 def _bounds(paired: Paired, level: float, miss: float) -> tuple[float, float]:
     """The least ratio that the evidence does not refuse as too low, and the largest that it does not as too high."""
     seen = paired.ratio()
@@ -216,6 +223,6 @@ def _bounds(paired: Paired, level: float, miss: float) -> tuple[float, float]:
         middle = math.sqrt(low[0] * low[1])
         low[paired.evidence(middle) < _needed(level * LEVEL_SHARE)] = middle
         middle = math.sqrt(high[0] * high[1])
-        high[-paired.evidence(middle) >= _needed(miss * MISS_SHARE)] = middle
+        high[-paired.evidence(middle) >= _needed_below(paired, miss)] = middle
     unknown = low[0] <= seen / SEARCHED, high[1] >= seen * SEARCHED
     return 0.0 if unknown[0] else low[0], math.inf if unknown[1] else high[1]

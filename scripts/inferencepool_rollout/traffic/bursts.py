@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-GAP = 5  # requests between two failures of one cluster, at most
+GAP = 2  # requests between two failures of one cluster, at most
 
 
 def cluster_sizes(failed: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:

@@ -35,7 +35,7 @@ SAME_CLUSTER = 0.1  # least autocorrelation of blocks that count as one cluster
 
 @dataclass(frozen=True)
 class Spectrum:
-    """Of the AR(1) covariances of blocks, one for each memory: eigenvalues, eigenvectors, and the sum of all entries."""
+    """Of the AR(1) covariances of blocks, for each memory: eigenvalues, eigenvectors, and the sum of all entries."""
 
     values: Floats
     vectors: Floats

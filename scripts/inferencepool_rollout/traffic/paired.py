@@ -32,7 +32,7 @@ EARLIEST = 100.0  # s
 SETTLED = 3  # times `earliest`
 SEEN_DRIFT = 0.1  # probability of a drift from which on it counts as seen
 FEWEST_BEYOND = 5  # requests of either pool beyond the percentile
-GROSS, GROSS_SECONDS, GROSS_REQUESTS = 4.0, 50.0, 20
+GROSS, GROSS_SECONDS, GROSS_REQUESTS = 4.2, 50.0, 20
 GROSS_MARKS = (0.25, 0.5, 0.75)
 NEVER = 1e-300
 
@@ -74,7 +74,12 @@ class Paired:
         fewest = min(len(self._sorted_old), len(self._sorted_new)) * min(self._q, 1 - self._q)
         if fewest < FEWEST_BEYOND or self.seconds < self._earliest:
             return False
-        return self.seconds >= SETTLED * self._earliest or self._posterior[0] < SEEN_DRIFT
+        return not self.early or self._posterior[0] < SEEN_DRIFT
+
+    @property
+    def early(self) -> bool:
+        """Whether the window is too short to show a drift that lasts."""
+        return self.seconds < SETTLED * self._earliest
 
     def until(self, share: float) -> Paired:
         """Return the first `share` of the window."""
@@ -88,7 +93,7 @@ class Paired:
         return float(np.quantile(self._sorted_new, self._q) / np.quantile(self._sorted_old, self._q))
 
     def evidence(self, ratio: float) -> float:
-        """Return the evidence that the true ratio is above `ratio` (positive) or below it, as a standard normal value."""
+        """Return the evidence that the true ratio is above `ratio` (positive) or below it, a standard normal value."""
         weights, spread, clusters = self._spread
         common = self._common(ratio)
         below_old = (np.searchsorted(self._sorted_old, common, "right") + 0.5) / (len(self._sorted_old) + 1)
@@ -99,16 +104,15 @@ class Paired:
         return math.copysign(-float(ndtri(max(float((weights * tails).sum()), NEVER))), apart)
 
     def grossly(self, ratio: float) -> bool:
-        """Whether most of the new pool's requests are GROSS times `ratio` times as slow as the old pool's, or slower.
+        """Whether the new pool's quartiles are, in the geometric mean, GROSS times `ratio` times as long, or longer.
 
-        Equal pools do not differ so much over a minute, however their drift is seen or not; that is an assumption.
+        Equal pools do not differ so much over a minute, however little of their drift is seen; that is an assumption.
         """
-        new = np.sort(np.concatenate([self._sorted_new, self._new.pending]))
+        new = np.concatenate([self._sorted_new, self._new.pending])
         if min(len(new), len(self._sorted_old)) < GROSS_REQUESTS:
             return False
-        marks = np.array(GROSS_MARKS)
-        above = np.quantile(new, marks) >= GROSS * ratio * np.quantile(self._sorted_old, marks)
-        return bool(above.all())
+        quartiles = [np.quantile(values, GROSS_MARKS) for values in (new, self._sorted_old)]
+        return bool(np.log(quartiles[0] / quartiles[1]).mean() >= math.log(GROSS * ratio))
 
     @cached_property
     def _posterior(self) -> tuple[float, Floats]:
@@ -121,7 +125,7 @@ class Paired:
     def _spread(self) -> tuple[Floats, Floats, float]:
         """The weight of each variance and memory, the difference's standard deviation under each, and the clusters."""
         q = self._q
-        density = math.exp(-float(ndtri(q)) ** 2 / 2) / math.sqrt(2 * math.pi)
+        density = math.exp(-(float(ndtri(q)) ** 2) / 2) / math.sqrt(2 * math.pi)
         noise = q * (1 - q) / density**2
         above_old = (self._old.latency > self._sorted_old[int(q * len(self._sorted_old))]).astype(np.float64)
         above_new = (self._new.latency > self._sorted_new[int(q * len(self._sorted_new))]).astype(np.float64)
@@ -160,7 +164,9 @@ class Paired:
 
     def _difference(self, old: Floats, new: Floats) -> Floats:
         """The difference in each block of what requests add to their pools' means, times BLOCKS."""
-        sums = [np.bincount(at, values, BLOCKS) / len(values) for at, values in zip(self._blocks, (old, new), strict=True)]
+        sums = [
+            np.bincount(at, values, BLOCKS) / len(values) for at, values in zip(self._blocks, (old, new), strict=True)
+        ]
         difference: Floats = (sums[1] - sums[0]) * BLOCKS
         return difference
 

@@ -1,4 +1,4 @@
-"""How often a judge is wrong, and how long it takes: pools that are equal, as bad as `detect`, and ten times as slow."""
+"""How often a judge is wrong, and how soon it is right: pools equal, as bad as `detect`, and ten times as slow."""
 
 from __future__ import annotations
 
@@ -85,11 +85,13 @@ def calibrate(
     yield Row(name, "ten times as slow", "any", len(drawn), int(found.sum()), 0, int(found.sum()), SOON)
 
 
-def outcome(judge: Judge, pair: Pair, objective: Objective, factor: float) -> tuple[str, float]:
+def outcome(
+    judge: Judge, pair: Pair, objective: Objective, factor: float, looks: Sequence[int] = LOOKS
+) -> tuple[str, float]:
     """Return how a step ends, and after how many seconds, if the new pool's latencies are multiplied by `factor`."""
     metric, percentile, accept, detect = objective
     old, new = _series(pair[0], metric), _series(pair[1].times(factor), metric)
-    for look in LOOKS:
+    for look in looks:
         if factor == SLOW and look > SOON:
             break
         seen = [(at[: (n := int(np.searchsorted(at, look)))], latency[:n]) for at, latency in (old, new)]

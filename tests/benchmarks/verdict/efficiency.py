@@ -67,7 +67,10 @@ def _end(
     at = [np.sort(rng.uniform(0, most / PROBE_RATE, most)) for _ in range(2)]
     latency = [rng.lognormal(math.log(0.2 * factor), STEADY_SPREAD, most) for factor in (1.0, ratio)]
     for requests in np.arange(STEP, LONGEST, STEP) * fixed:
-        seen = [(t[: (n := int(np.searchsorted(t, requests / PROBE_RATE)))], x[:n]) for t, x in zip(at, latency, strict=True)]
+        seen = [
+            (t[: (n := int(np.searchsorted(t, requests / PROBE_RATE)))], x[:n])
+            for t, x in zip(at, latency, strict=True)
+        ]
         state = judge(seen[0], seen[1], accept, detect, percentile, LEVEL, MISS)
         if state != "open":
             return state, float(requests)

@@ -27,15 +27,15 @@ ARGO_FAILURES, FLAGGER_FAILURES = 4, 5  # checks that fail before the rollback: 
 FLAGGER_CHECKS, ARGO_CHECKS = 10, 10  # checks after which the step is over
 
 
-def driver(
-    old: Seen, new: Seen, accept: float, detect: float, percentile: float, level: float, miss: float
-) -> str:
+def driver(old: Seen, new: Seen, accept: float, detect: float, percentile: float, level: float, miss: float) -> str:
     """Judge as the driver does, supposing that as many requests were sent to the new pool as to the old one.
 
     So if the old pool has answered more than twice as many, the others are still pending in the new one.
     """
     objective = Latency(metric="e2e", percentile=percentile, accept=accept, detect=detect)
-    return str(latency_state(objective, Paired(Series(*old), _with_pending(old, new), percentile / 100, 0.0), level, miss))
+    return str(
+        latency_state(objective, Paired(Series(*old), _with_pending(old, new), percentile / 100, 0.0), level, miss)
+    )
 
 
 def _with_pending(old: Seen, new: Seen) -> Series:
@@ -46,9 +46,7 @@ def _with_pending(old: Seen, new: Seen) -> Series:
     return Series(*new, pending=old[0][-1] - started[-missing:])
 
 
-def fixed_size(
-    old: Seen, new: Seen, accept: float, detect: float, percentile: float, level: float, miss: float
-) -> str:
+def fixed_size(old: Seen, new: Seen, accept: float, detect: float, percentile: float, level: float, miss: float) -> str:
     """Judge by an ordinary test of two shares, as if each look were the only one and requests were independent."""
     q = percentile / 100
     if min(len(old[1]), len(new[1])) * min(q, 1 - q) < 5:
@@ -67,7 +65,7 @@ def _share_test(old: Floats, new: Floats, ratio: float, q: float) -> float:
 
 
 def argo(old: Seen, new: Seen, accept: float, detect: float, percentile: float, level: float, miss: float) -> str:
-    """Judge by a threshold as in an AnalysisTemplate of Argo Rollouts: successCondition new/old <= accept each minute."""
+    """Judge by a threshold as an AnalysisTemplate of Argo Rollouts: new/old at most accept, each minute."""
     return _threshold(old, new, accept, percentile, ARGO_FAILURES, ARGO_CHECKS)
 
 

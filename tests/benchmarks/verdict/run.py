@@ -42,9 +42,7 @@ def bench(
     """
     if not trace:
         say("no --trace: bursts and queues of real traffic are left out")
-    drawn = {
-        name: pairs(each, name, seed, runs) for name, each in traffics(_read(trace)).items() if only in name
-    }
+    drawn = {name: pairs(each, name, seed, runs) for name, each in traffics(_read(trace)).items() if only in name}
     rows: list[Row] = []
     for name, each in drawn.items():
         say(f"{name}: {runs} steps")
