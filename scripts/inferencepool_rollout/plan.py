@@ -210,8 +210,8 @@ class Decision(_Part):
     )
     earliest: Duration = Field(
         default=100.0,
-        description="Latency is not judged before this time, nor before three times as long where the pools drift apart "
-        "on their own: a shorter window cannot show how long the memory of latencies is. Only a pool that is several "
+        description="Latency is not judged before this time, nor before three times as long where pools drift apart on "
+        "their own: a shorter window cannot show how long the memory of latencies is. Only a pool that is several "
         "times too slow is rolled back before.",
     )
 

@@ -9,8 +9,11 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from benchmarks.verdict.judges import Judge
-from benchmarks.verdict.traffic import STEP_SECONDS, Draw, Pair, Pool, Trace, drifting, steady, traced
+from benchmarks.verdict.judges import Judge, driver
+from benchmarks.verdict.traffic import STEP_SECONDS, Draw, Pair, Trace, drifting, steady, traced
+from inferencepool_rollout.evidence.decision import State, latency_state
+from inferencepool_rollout.plan import Latency
+from inferencepool_rollout.traffic.paired import Paired, Series
 
 LEVEL, MISS = 0.01 / (5 * 4), 0.01  # alpha 1 % over 5 steps of 4 objectives; power 99 %
 OBJECTIVES = (("ttft", 95, 1.3, 2.0), ("ttft", 95, 1.1, 1.5), ("e2e", 95, 1.1, 1.5), ("e2e", 50, 1.1, 1.3))
@@ -24,10 +27,7 @@ Objective = tuple[str, float, float, float]
 
 @dataclass(frozen=True)
 class Row:
-    """How many of `runs` steps ended how, for one traffic, kind of new pool and objective.
-
-    `soon` counts those that were violated within SOON s; `seconds` is the median time of a verdict.
-    """
+    """How many of `runs` steps ended how; `seconds` is the median time of a verdict."""
 
     traffic: str
     pool: str
@@ -35,7 +35,6 @@ class Row:
     runs: int
     violated: int
     kept: int
-    soon: int
     seconds: float
 
 
@@ -67,22 +66,101 @@ def pairs(draw: Draw, name: str, seed: int, runs: int) -> list[Pair]:
 def calibrate(
     judge: Judge, name: str, drawn: Sequence[Pair], objectives: Sequence[Objective] = OBJECTIVES
 ) -> Iterator[Row]:
-    """Yield a row for each objective and kind of pool, and one for a slow pool by whichever objective sees it."""
-    found = np.zeros(len(drawn), np.bool_)
+    """Yield a row for each objective and kind of pool."""
     for objective in objectives:
-        for kind, factor in (("equal", 1.0), ("as bad as detect", objective[3]), ("ten times as slow", SLOW)):
-            ends = [outcome(judge, pair, objective, factor) for pair in drawn]
-            count = Counter(state for state, _ in ends)
-            soon = np.array([state == "violated" and seconds <= SOON for state, seconds in ends])
-            decided = [seconds for state, seconds in ends if state != "open"] or [STEP_SECONDS]
-            if factor == SLOW:
-                found |= soon
+        for kind, factor in (("equal", 1.0), ("as bad as detect", objective[3])):
+            yield _row(name, kind, objective, [outcome(judge, pair, objective, factor) for pair in drawn])
+
+
+def calibrate_driver(name: str, drawn: Sequence[Pair], objectives: Sequence[Objective] = OBJECTIVES) -> Iterator[Row]:
+    """Yield the driver's rows, and one for a slow pool by whichever objective sees it.
+
+    A pool as bad as detect is an equal one whose latencies are multiplied, its requests ending when they did. So the
+    evidence about it is that about the equal pool at another ratio, and is found once for all objectives.
+    """
+    cases = [(objective, factor) for objective in objectives for factor in (1.0, objective[3])]
+    ends = [_driver_outcomes(pair, cases) for pair in drawn]
+    for number, (objective, factor) in enumerate(cases):
+        kind = "equal" if factor == 1 else "as bad as detect"
+        yield _row(name, kind, objective, [each[number] for each in ends])
+    soon = sum(
+        any(outcome(driver, pair, objective, SLOW)[0] == "violated" for objective in objectives) for pair in drawn
+    )
+    yield Row(name, "ten times as slow", "any", len(drawn), soon, 0, SOON)
+
+
+def _row(name: str, kind: str, objective: Objective, ends: Sequence[tuple[str, float]]) -> Row:
+    count = Counter(state for state, _ in ends)
+    decided = [seconds for state, seconds in ends if state != "open"] or [STEP_SECONDS]
+    seconds = float(np.median(decided))
+    return Row(name, kind, name_of(objective), len(ends), count["violated"], count["kept"], seconds)
+
+
+class _Shared(Paired):
+    """Evidence that is found once for each ratio."""
+
+    def __init__(self, old: Series, new: Series, q: float) -> None:
+        super().__init__(old, new, q, 0.0)
+        self._found: dict[float, float] = {}
+        self._parts: dict[float, _Shared] = {}
+
+    def evidence(self, ratio: float) -> float:
+        if ratio not in self._found:
+            self._found[ratio] = super().evidence(ratio)
+        return self._found[ratio]
+
+    def until(self, share: float) -> _Shared:
+        if share not in self._parts:
+            time = share * self.seconds
+            self._parts[share] = _Shared(self._old.until(time), self._new.until(time), self._q)
+        return self._parts[share]
+
+
+class _Scaled(_Shared):
+    """What would be seen if the new pool's latencies were multiplied by a factor."""
+
+    def __init__(self, shared: _Shared, factor: float) -> None:
+        self._shared, self._factor = shared, factor
+
+    @property
+    def seconds(self) -> float:
+        return self._shared.seconds
+
+    @property
+    def enough(self) -> bool:
+        return self._shared.enough
+
+    @property
+    def early(self) -> bool:
+        return self._shared.early
+
+    def evidence(self, ratio: float) -> float:
+        return self._shared.evidence(ratio / self._factor)
+
+    def grossly(self, ratio: float) -> bool:
+        return self._shared.grossly(ratio / self._factor)
+
+    def until(self, share: float) -> _Scaled:
+        return _Scaled(self._shared.until(share), self._factor)
+
+
+def _driver_outcomes(pair: Pair, cases: Sequence[tuple[Objective, float]]) -> list[tuple[str, float]]:
+    ends: list[tuple[str, float]] = [("open", STEP_SECONDS)] * len(cases)
+    series = {metric: [pool.series(metric) for pool in pair] for metric in {case[0][0] for case in cases}}
+    for look in LOOKS:
+        windows: dict[tuple[str, float], _Shared] = {}
+        for number, (objective, factor) in enumerate(cases):
+            if ends[number][0] != "open":
                 continue
-            yield Row(
-                name, kind, name_of(objective), len(drawn), count["violated"], count["kept"], int(soon.sum()),
-                float(np.median(decided)),
-            )  # fmt: skip
-    yield Row(name, "ten times as slow", "any", len(drawn), int(found.sum()), 0, int(found.sum()), SOON)
+            metric, percentile, accept, detect = objective
+            if (metric, percentile) not in windows:
+                old, new = (Series(*each).until(look) for each in series[metric])
+                windows[metric, percentile] = _Shared(old, new, percentile / 100)
+            judged = Latency(metric="e2e", percentile=percentile, accept=accept, detect=detect)
+            state = latency_state(judged, _Scaled(windows[metric, percentile], factor), LEVEL, MISS)
+            if state is not State.OPEN:
+                ends[number] = str(state), look
+    return ends
 
 
 def outcome(
@@ -90,7 +168,7 @@ def outcome(
 ) -> tuple[str, float]:
     """Return how a step ends, and after how many seconds, if the new pool's latencies are multiplied by `factor`."""
     metric, percentile, accept, detect = objective
-    old, new = _series(pair[0], metric), _series(pair[1].times(factor), metric)
+    old, new = pair[0].series(metric), pair[1].times(factor).series(metric)
     for look in looks:
         if factor == SLOW and look > SOON:
             break
@@ -99,10 +177,6 @@ def outcome(
         if state != "open":
             return state, look
     return "open", STEP_SECONDS
-
-
-def _series(pool: Pool, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    return pool.series(metric)
 
 
 def as_json(rows: Sequence[Row]) -> list[dict[str, object]]:
