@@ -14,7 +14,7 @@ from inferencepool_rollout.drive.movers import Mover
 from inferencepool_rollout.drive.position import pool_refs
 from inferencepool_rollout.drive.run_log import RunLog
 from inferencepool_rollout.drive.screen import screen
-from inferencepool_rollout.drive.verify import await_followed
+from inferencepool_rollout.drive.verify import Gateway
 from inferencepool_rollout.evidence.decision import Action, Decision, decide
 from inferencepool_rollout.evidence.observed import Observed, joined
 from inferencepool_rollout.evidence.probe import Probe, probing
@@ -83,7 +83,9 @@ class Observation:
     def _followed(self, step: Step, moved: float) -> float:
         """Wait until every gateway has accepted the route as it is; return since when requests count (Unix time)."""
         plan = self.plan
-        await_followed(self.client, plan, lambda route: route.percent(pool_refs(plan, route)[1]) == step.percent)
+        Gateway(plan, self.client).await_followed(
+            lambda route: route.percent(pool_refs(plan, route)[1]) == step.percent
+        )
         time.sleep(SETTLE_SECONDS)
         self.log.write("followed", percent=step.percent, seconds=time.time() - moved)
         return time.time()
