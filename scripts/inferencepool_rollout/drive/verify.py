@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from inferencepool_rollout.drive.position import pool_refs
 from inferencepool_rollout.evidence.observed import observe
-from inferencepool_rollout.evidence.probe import completion
+from inferencepool_rollout.evidence.probe import completion, marks
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.client import Client
 from inferencepool_rollout.kube.route import Route
@@ -94,7 +94,7 @@ class Gateway:
             causes = ", ".join(f"{count} by {cause}" for cause, count in answers.causes().items())
             return "", f"{answers.lost} of {len(answers)} requests had no good answer ({causes})"
         snapshot = read_snapshot(self.client, plan.route.namespace, plan.route.release, (plan.old, plan.new))
-        seen = observe([(answers, "", True)], pods(snapshot, plan)).answered()
+        seen = observe([(answers, "")], pods(snapshot, plan), marks(plan)).answered()
         others = {who: count for who, count in seen.items() if who != "old"}
         if others:
             sources = ", ".join(f"{count} from {_name(plan, who)}" for who, count in others.items())
