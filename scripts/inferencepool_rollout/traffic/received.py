@@ -65,6 +65,8 @@ class Received:
 
     async def judge(self, stream: bool, failed: Exception | None) -> None:
         """Judge what came until the answer's end, or until an exception cut it; raises Lost if it is not good."""
+        if isinstance(failed, Lost):
+            raise failed
         if stream and self.status == 200:
             await self._judge_stream(failed)
         else:
@@ -112,8 +114,6 @@ class Received:
 
 def _lost(error: Exception, seen: Received) -> Lost:
     """Return what an exception means for an answer."""
-    if isinstance(error, Lost):
-        return error
     cause = next((cause for kind, cause in _CAUSES if isinstance(error, kind)), Cause.FAULT)
     # A connection that dies below the answer's head has cut the answer, whatever exception says so.
     return Lost(Cause.CUT if cause is Cause.RESET and seen.status else cause, said(error))
