@@ -22,7 +22,8 @@ from cyclonedx.validation.json import JsonStrictValidator
 from charts import CHARTS, ROOT, render
 from inferencepool_lab.builds.programs import compiled
 from inferencepool_lab.builds.tools import tool
-from inferencepool_lab.publish.__main__ import main
+from inferencepool_lab.publish.__main__ import publish
+from inferencepool_lab.publish.changes import newest
 from inferencepool_lab.publish.sbom import images_of
 from inferencepool_rollout.failure import Failure
 
@@ -90,8 +91,8 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def release(tmp_path_factory: pytest.TempPathFactory, keys: Keys, registry: str) -> Path:
     """The folder of a signed release, which was pushed to the registry too."""
     folder = tmp_path_factory.mktemp("dist")
-    where = ["--push", f"oci://{registry}/charts", "--plain-http"]
-    assert main(["--output", str(folder), "--key", KEY, "--keyring", str(keys.secret), *where]) == 0
+    push = f"oci://{registry}/charts"
+    assert publish(output=folder, key=KEY, keyring=keys.secret, push=push, plain_http=True) == 0
     return folder
 
 
@@ -148,6 +149,14 @@ def test_a_pull_from_the_registry_brings_the_signature_along(
     assert (tmp_path / package).read_bytes() == (release / package).read_bytes()
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_package_says_the_newest_changes_of_its_chart(release: Path, name: str) -> None:
+    chart = yaml.safe_load(helm("helm4", "show", "chart", release / f"{name}-{VERSIONS[name]}.tgz").stdout)
+    said = yaml.safe_load(chart["annotations"]["artifacthub.io/changes"])
+    assert said
+    assert said == newest(name, (ROOT / "CHANGELOG.md").read_text())
+
+
 def test_a_package_holds_no_scenario_and_no_test_of_this_repository(release: Path) -> None:
     for name in NAMES:
         listed = subprocess.run(
@@ -179,7 +188,7 @@ def test_the_bill_names_the_packages_of_the_image_that_is_built_here(release: Pa
 
 def test_a_key_without_its_file_is_refused() -> None:
     with pytest.raises(Failure, match="--key and --keyring belong together"):
-        main(["--key", KEY])
+        publish(key=KEY)
 
 
 def test_the_changelog_has_a_section_for_what_is_not_released_yet() -> None:

@@ -86,7 +86,8 @@ class Observed:
 
     def answered(self) -> dict[str, int]:
         """Count the answers of the split by who gave them, good or not; those that name nobody are left out."""
-        pools, counts = np.unique(self.pool[self.split & (self.pool != NOBODY)], return_counts=True)
+        named = self.split & ~np.isin(self.pool, (NOBODY, CONTRADICTED))
+        pools, counts = np.unique(self.pool[named], return_counts=True)
         return dict(zip(pools.tolist(), counts.tolist(), strict=True))
 
     def since(self, unix_time: float) -> Observed:
@@ -107,7 +108,8 @@ def observe(parts: Sequence[tuple[Answers, str]], pods: Mapping[str, str], pools
     """Join loads: each with its answers, and the pool that its headers ask for ("" for none: it is split).
 
     `pods`: pod name -> "old" or "new"; `pools`: the same by the mark that the route sets on answers
-    (x-inference-pool), the pool's name. The mark tells who answered, else the pod; never the headers that were sent.
+    (x-inference-pool), the pool's namespace and name. The mark shows who answered, else the pod; never the headers that
+    were sent.
     """
     return joined(*(_load(answers, led, pods, pools) for answers, led in parts))
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from inferencepool_rollout.evidence.observed import Observed, observe
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.client import ApiFault, Client
-from inferencepool_rollout.kube.snapshot import Pool, Snapshot, read_pools
+from inferencepool_rollout.kube.snapshot import Pool, read_pools
 from inferencepool_rollout.plan import Plan
 from inferencepool_rollout.traffic import load
 from inferencepool_rollout.traffic.apart import apart
@@ -61,23 +61,18 @@ def completion(plan: Plan, model: str, headers: dict[str, str]) -> Completion:
     )
 
 
+def marks(plan: Plan) -> dict[str, str]:
+    """Return the side, old or new, of each mark that the route sets on answers: the pool's namespace and name."""
+    namespace = plan.route.namespace
+    return {f"{namespace}/{name}": side for side, name in (("old", plan.old), ("new", plan.new))}
+
+
 @dataclass
 class Picks:
     """The picks of either pool's EPP since the first reading, everybody's requests counted; None where not known."""
 
     counts: dict[str, int | None] = field(default_factory=dict)
     why_unknown: dict[str, str] = field(default_factory=dict)
-
-
-def sides(plan: Plan) -> dict[str, str]:
-    """Return the side of each pool by its name, with which the route marks the pool's answers."""
-    return {plan.old: "old", plan.new: "new"}
-
-
-def pods(snapshot: Snapshot, plan: Plan) -> dict[str, str]:
-    """Return the side, old or new, of each model server's pod."""
-    pools = snapshot.pools
-    return {pod.name: side for name, side in sides(plan).items() if (pool := pools.get(name)) for pod in pool.servers}
 
 
 class Probe:
@@ -121,10 +116,10 @@ class Probe:
         known = {pod for answers, _ in parts for pod in answers.by_pod()}
         if known - {""} - self._pods.keys() or time.monotonic() - self._read_at > POOLS_SECONDS:
             self.refresh()
-        return observe(parts, self._pods, sides(self._plan))
+        return observe(parts, self._pods, marks(self._plan))
 
     def behind(self) -> str:
-        """Return why the probe does not send as the plan says; empty while it does (Load.behind)."""
+        """Say why the probe does not send as the plan says; empty while it does (Load.behind)."""
         return next(filter(None, (each.behind() for _, each in self._loads)), "")
 
     def _gained(self, side: str, pool: Pool | None) -> tuple[int | None, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from inferencepool_rollout.evidence.observed import observe
-from inferencepool_rollout.evidence.probe import Stream, completion, pods, sides, streams
+from inferencepool_rollout.evidence.probe import Stream, completion, marks, streams
 from inferencepool_rollout.evidence.prometheus import ask, filled
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.apis import LEASES, PODS, POOLS, ROUTES, SECRETS, SERVICES, Api
@@ -142,7 +142,13 @@ def _one(plan: Plan, snapshot: Snapshot, stream: Stream) -> Asked:
     answers = send(plan.gateway.url, stream.request, LoadPlan(count=1, workers=1, timeout=plan.probe.timeout))
     if answers.lost:
         return Asked(stream.name, stream.pool, "", f"{answers.reason[0]}: {answers.detail[0]}")
-    (by,) = observe([(answers, "")], pods(snapshot, plan), sides(plan)).pool.tolist()
+    sides = {
+        pod.name: side
+        for side, name in (("old", plan.old), ("new", plan.new))
+        if (pool := snapshot.pools[name])
+        for pod in pool.servers
+    }
+    (by,) = observe([(answers, "")], sides, marks(plan)).pool.tolist()
     return Asked(stream.name, stream.pool, by)
 
 

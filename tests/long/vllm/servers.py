@@ -62,7 +62,7 @@ class Servers:
             tiny_llama.write_adapter(folder / "adapters" / name, f"/models/{MODEL}", seed, rank)
         on_node(self.cluster, "mkdir", "--parents", self._disk)
         for name in ("models", "adapters"):
-            self.cluster.engine.docker("cp", folder / name, f"{self.cluster.name}-control-plane:{self._disk}")
+            self.cluster.docker.run("cp", folder / name, f"{self.cluster.name}-control-plane:{self._disk}")
             self.kubectl("apply", "--filename=-", stdin=yaml.safe_dump_all(self._claim(name)))
 
     def remove_claims(self) -> None:
@@ -77,7 +77,7 @@ class Servers:
         sets = [f"--set-json={key}={json.dumps(value)}" for key, value in {**gateway, **(values or {})}.items()]
         self.cluster.helm(
             "install", release, CHARTS / "inferencepool", "--namespace", self.namespace,
-            "--values", VALUES / "kind/vllm.yaml", *sets,
+            "--values", VALUES / "pool/kind/vllm.yaml", *sets,
         )  # fmt: skip
 
     def wait_until_ready(self, *releases: str) -> None:
