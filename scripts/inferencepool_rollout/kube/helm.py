@@ -112,8 +112,7 @@ class Helm:
             return json.loads(text)
         except ValueError:
             raise Failure(
-                f"{program()} {' '.join(words[:2])} printed no JSON ({text[:40].strip()!r}); "
-                "HELM must name Helm 3 or 4"
+                f"{program()} {' '.join(words[:2])} printed no JSON ({text[:40].strip()!r}); HELM must name Helm 3 or 4"
             ) from None
 
 
