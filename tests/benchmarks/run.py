@@ -7,23 +7,20 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
-
-from benchmarks import demo_phases, load_rate, propagation, render_time, scale  # noqa: E402
-from benchmarks.plot import plot  # noqa: E402
-from benchmarks.result import Result, machine  # noqa: E402
-from inferencepool_lab import demo  # noqa: E402
-from inferencepool_lab.cluster.handle import Cluster  # noqa: E402
-from inferencepool_lab.cluster.ready import ready  # noqa: E402
-from inferencepool_rollout.failure import run_cli  # noqa: E402
-from inferencepool_rollout.progress import step  # noqa: E402
-from inferencepool_rollout.traffic.attribution import pool_pods  # noqa: E402
+from benchmarks import demo_phases, load_rate, propagation, render_time, scale
+from benchmarks.plot import plot
+from benchmarks.result import Result, machine
+from inferencepool_lab import demo
+from inferencepool_lab.cluster.handle import Cluster
+from inferencepool_lab.cluster.ready import ready
+from inferencepool_rollout.failure import run_cli
+from inferencepool_rollout.progress import step
+from inferencepool_rollout.traffic.attribution import pool_pods
+from kit.charts import ROOT
+from kit.namespace import Namespace
 
 NAME, PORT = "inferencepool-demo", 18080
 PAGE, PLOT = ROOT / "docs/benchmarks.md", ROOT / "docs/benchmarks.svg"
@@ -46,7 +43,7 @@ def parts(name: str, port: int) -> Mapping[str, Callable[[], Result]]:
         "render": lambda: render_time.measure(runs=20, helm_name="helm4"),
         "load": lambda: load_rate.measure(workers=16, length=5),
         "demo": lambda: demo_phases.measure(name, port),
-        "propagation": lambda: propagation.measure(with_pools(name, port), "default", changes=20),
+        "propagation": lambda: propagation.measure(Namespace(with_pools(name, port), "default"), changes=20),
         "scale": lambda: scale.measure(ready(name, port)),
     }
 

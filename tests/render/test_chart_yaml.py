@@ -9,7 +9,7 @@ import pytest
 import yamale
 import yaml
 
-from charts import CHARTS, NAMES, ROOT
+from kit.charts import CHARTS, NAMES, ROOT
 
 SCHEMA = Path(__file__).with_name("chart-schema.yaml")
 

@@ -13,6 +13,7 @@ from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_rollout.drive.lease import LASTS_SECONDS, Lease
 from inferencepool_rollout.exit_codes import ExitCode
 from inferencepool_rollout.failure import Failure
+from kit.namespace import Namespace
 
 SECONDS = 60
 
@@ -23,14 +24,14 @@ def api(cluster: Cluster) -> CoordinationV1Api:
 
 
 @pytest.fixture
-def lease(api: CoordinationV1Api, namespace: str) -> Callable[[], Lease]:
+def lease(api: CoordinationV1Api, namespace: Namespace) -> Callable[[], Lease]:
     """Another driver's view of the same route's Lease."""
-    return lambda: Lease(api, namespace, "route")
+    return lambda: Lease(api, namespace.name, "route")
 
 
-def taken_by(api: CoordinationV1Api, namespace: str, holder: str) -> None:
+def taken_by(api: CoordinationV1Api, namespace: Namespace, holder: str) -> None:
     """Let somebody hold the Lease who never renews it."""
-    api.patch_namespaced_lease("rollout-route", namespace, {"spec": {"holderIdentity": holder}})
+    api.patch_namespaced_lease("rollout-route", namespace.name, {"spec": {"holderIdentity": holder}})
 
 
 def test_a_second_driver_is_refused_and_the_first_is_not_disturbed(lease: Callable[[], Lease]) -> None:
@@ -53,7 +54,7 @@ def test_a_lease_that_was_given_back_is_taken_at_once(lease: Callable[[], Lease]
 
 
 def test_a_dead_drivers_lease_is_taken_over_once_it_has_run_out(
-    lease: Callable[[], Lease], api: CoordinationV1Api, namespace: str
+    lease: Callable[[], Lease], api: CoordinationV1Api, namespace: Namespace
 ) -> None:
     lease().hold("")
     taken_by(api, namespace, "dead@elsewhere pid 1")
@@ -64,7 +65,7 @@ def test_a_dead_drivers_lease_is_taken_over_once_it_has_run_out(
 
 
 def test_a_driver_that_lost_its_lease_moves_nothing_more_and_leaves_it_to_its_heir(
-    lease: Callable[[], Lease], api: CoordinationV1Api, namespace: str
+    lease: Callable[[], Lease], api: CoordinationV1Api, namespace: Namespace
 ) -> None:
     loser = lease()
     with loser.held():

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from charts import Manifest, RenderError, only, render
-from epp_lines import FILES, LINES, Line, data_of
 from inferencepool_lab.builds.programs import module_folder
+from kit.charts import Manifest, RenderError, only, render
+from kit.epp_lines import FILES, LINES, Line, data_of
 
 API = {"0.5": "x-k8s", "1.x": "v1", "router": "router"}
 PRESETS = sorted((path.parent.name, path.stem) for path in FILES.glob("plugins/*/*.yaml"))

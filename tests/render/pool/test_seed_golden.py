@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from charts import ROOT, VALUES, Manifest, only, render
+from kit.charts import ROOT, VALUES, Manifest, only, render
 
 GOLDEN = ROOT / "tests/golden/seed"
 GUIDE = ROOT.parent / "shared/seed-inferencepool-rollout.md"

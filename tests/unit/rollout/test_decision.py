@@ -16,7 +16,7 @@ from inferencepool_rollout.drive.decision import Action, State, decide, fewest_r
 from inferencepool_rollout.drive.observed import Observed
 from inferencepool_rollout.plan import ErrorRate, Latency, Plan
 from inferencepool_rollout.traffic.quantiles import log_e_above, lower_bound, upper_bound
-from unit.rollout.plans import plan_of
+from kit.plans import plan_of
 
 Draws = Callable[[np.random.Generator, int], npt.NDArray[np.float64]]
 

@@ -10,7 +10,7 @@ from inferencepool_rollout.drive.position import Next, Position, following, posi
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.helm import Revision
 from inferencepool_rollout.plan import Plan
-from unit.rollout.plans import plan_of
+from kit.plans import plan_of
 
 INSTALL, UPGRADE = "Install complete", "Upgrade complete"
 

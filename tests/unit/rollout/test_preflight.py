@@ -12,9 +12,9 @@ from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.live import Live
 from inferencepool_rollout.plan import Plan, Prometheus, Query, Unit
 from inferencepool_rollout.preflight import Check, preflight, replicas
-from unit.rollout.plans import plan_of
+from kit.completion_servers import error_500, serving, whole
+from kit.plans import plan_of
 from unit.rollout.recorded_cluster import PODS, POOLS, REWRITES, ROUTES, SERVICES, Said, answering
-from unit.traffic.completion_servers import error_500, serving, whole
 
 
 @dataclass

@@ -19,10 +19,10 @@ from inferencepool_rollout.drive.decision import Action, Finding, State, decide
 from inferencepool_rollout.drive.prometheus import Watch, ask, written
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.plan import Plan, Prometheus, Query, Unit
-from prometheus_tools import program
-from unit.rollout.plans import TEXT, plan_of
+from kit.plans import TEXT, plan_of
+from kit.prometheus_tools import program
+from kit.wait import wait_until
 from unit.rollout.run_logs import Recorded
-from waiting import wait_until
 
 SECONDS = 60
 RATIO = "sum(errors{pool='$new', namespace='$namespace'}) / sum(requests{pool='$new'})"

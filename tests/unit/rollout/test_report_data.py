@@ -13,7 +13,6 @@ import pytest
 from jsonschema import Draft202012Validator
 from matplotlib.image import imread
 
-from charts import ROOT
 from inferencepool_rollout import strict_json
 from inferencepool_rollout.drive.run_log import RunLog, read_log
 from inferencepool_rollout.failure import Failure
@@ -22,7 +21,8 @@ from inferencepool_rollout.report.data import Report, report
 from inferencepool_rollout.report.document import document
 from inferencepool_rollout.report.figures import write_picture
 from inferencepool_rollout.report.page import page
-from unit.rollout.plans import plan_of
+from kit.charts import ROOT
+from kit.plans import plan_of
 from unit.rollout.run_logs import Recorded, done, refused, rolled_back
 
 SCHEMA = ROOT / "scripts/inferencepool_rollout/report/report.schema.json"

@@ -1,0 +1,41 @@
+"""Every file of values that the charts are tried with: the scenarios in their ci/ folders, and what people copy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from kit.charts import CHARTS, NAMES, VALUES
+
+PLANS = sorted(VALUES.glob("plans/*.yaml"))
+"""Plans of the driver that people copy."""
+
+
+class Scenario(NamedTuple):
+    """A chart, and a file of values for it."""
+
+    chart: str
+    values: Path
+
+
+def _copied(chart: str) -> list[Path]:
+    """Files of values/ for a chart."""
+    files = sorted(path for path in VALUES.rglob("*.yaml") if path not in PLANS)
+    return [path for path in files if path.stem.startswith("route") == (chart == "rollout-route")]
+
+
+def of(chart: str) -> list[Path]:
+    """Every file of values for a chart."""
+    return [*sorted(CHARTS.glob(f"{chart}/ci/*-values.yaml")), *_copied(chart)]
+
+
+def of_kind(chart: str) -> list[Path]:
+    """Those that the tests' cluster takes, which has neither accelerators nor the kinds of add-ons."""
+    copied = {"inferencepool": VALUES / "kind/pool.yaml", "rollout-route": VALUES / "route.yaml"}
+    return [copied[chart], *(path for path in of(chart) if path.is_relative_to(CHARTS))]
+
+
+SCENARIOS = [Scenario(chart, path) for chart in NAMES for path in of(chart)]
+"""Each chart with each file of values for it."""
+OF_KIND = [Scenario(chart, path) for chart in NAMES for path in of_kind(chart)]
+"""Those that the tests' cluster takes."""
