@@ -1,4 +1,9 @@
-"""Values of the pool's chart drawn from its schema, and what must be so of each."""
+"""Values of the pool's chart, drawn at random from its schema.
+
+`values()` turns the schema into a hypothesis strategy, node by node: an object with properties draws each of them or
+leaves it out, a string with a pattern draws text that fits it, and so on. What the schema leaves open, because the
+chart passes it on to Kubernetes unread, is not drawn: PASSED_ON has one example of each.
+"""
 
 from __future__ import annotations
 
@@ -16,21 +21,22 @@ CHART = CHARTS / "inferencepool"
 
 
 def partial(node: dict[str, Any]) -> dict[str, Any]:
-    """The schema of what users write: what they leave out keeps its default."""
+    """The schema of what users write, in which nothing is required: what they leave out keeps its default."""
     if "properties" not in node:
         return node
     properties = {name: partial(child) for name, child in node["properties"].items()}
-    return {**{keyword: said for keyword, said in node.items() if keyword != "required"}, "properties": properties}
+    return {**{keyword: rule for keyword, rule in node.items() if keyword != "required"}, "properties": properties}
 
 
 SCHEMA = partial(json.loads((CHART / "values.schema.json").read_text()))
 KEYS = sorted(yaml.safe_load((CHART / "values.yaml").read_text()))
-SENTENCE = re.compile(rf"execution error at .*\b({'|'.join(KEYS)})\b.*", re.DOTALL)
+REFUSAL = re.compile(rf"execution error at .*\b({'|'.join(KEYS)})\b.*", re.DOTALL)
+"""What helm prints where the chart refuses values: a sentence that names one of them."""
 
-TEXT = st.characters(max_codepoint=0xD7FF, exclude_categories=("Cc", "Cs"))  # what YAML takes in a file of values
+TEXT = st.characters(max_codepoint=0xD7FF, exclude_categories=("Cc", "Cs"))
+"""The characters that YAML takes in a file of values."""
 
-# Kubernetes' own objects, that the chart hands on as they are: one of each, by the key that it stands under.
-HANDED_ON: dict[str, Any] = {
+PASSED_ON: dict[str, Any] = {
     "behavior": {"scaleDown": {"stabilizationWindowSeconds": 60}},
     "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "zone"}]}},
     "extraContainers": {"name": "beside", "image": "example.com/beside:v1"},
@@ -53,12 +59,13 @@ HANDED_ON: dict[str, Any] = {
     "topologySpreadConstraints": {"topologyKey": "zone", "maxSkew": 1, "whenUnsatisfiable": "ScheduleAnyway"},
     "volume": {"persistentVolumeClaim": {"claimName": "adapters"}},
 }
-
-CEL = {"selector": 'device.driver == "gpu.example.com"'}  # a text of a language that only the API server reads
+"""Kubernetes' own objects that the chart passes on as they are: an example of each, by the key that holds it."""
+CEL = {"selector": 'device.driver == "gpu.example.com"'}
+"""Expressions in the language CEL, which only the API server reads: an example of each, by the key that holds it."""
 
 
 def values(node: dict[str, Any] = SCHEMA, key: str = "") -> st.SearchStrategy[Any]:
-    """Values that a schema takes; `key` is the one that they stand under."""
+    """Values that a node of the schema takes; `key` is the one that holds them."""
     if "$ref" in node:
         return values(resolved(node, SCHEMA), key)
     if "enum" in node:
@@ -69,7 +76,7 @@ def values(node: dict[str, Any] = SCHEMA, key: str = "") -> st.SearchStrategy[An
         if alternatives in node:
             return st.one_of([values(choice, key) for choice in node[alternatives]])
     if "type" not in node:
-        return st.sampled_from([HANDED_ON[key]])
+        return st.sampled_from([PASSED_ON[key]])
     if isinstance(node["type"], list):
         return st.one_of([values({**node, "type": kind}, key) for kind in node["type"]])
     return {"object": _objects, "array": _arrays, "string": _strings}.get(node["type"], _scalars)(node, key)
@@ -86,7 +93,7 @@ def _objects(node: dict[str, Any], key: str) -> st.SearchStrategy[Any]:
     if isinstance(node.get("additionalProperties"), dict):
         names = values({"type": "string", "pattern": "^[a-z]{1,9}$", **node.get("propertyNames", {})})
         return st.dictionaries(names, values(node["additionalProperties"]), max_size=2)
-    return st.sampled_from([HANDED_ON[key]])
+    return st.sampled_from([PASSED_ON[key]])
 
 
 def _arrays(node: dict[str, Any], key: str) -> st.SearchStrategy[Any]:
@@ -114,9 +121,9 @@ def _scalars(node: dict[str, Any], key: str) -> st.SearchStrategy[Any]:
 
 
 def rendered(drawn: dict[str, Any]) -> list[Manifest] | None:
-    """The objects that the values make, None where the chart refuses them with a sentence that names a value."""
+    """The objects that the values render, None where the chart refuses them with a sentence that names a value."""
     try:
         return render("inferencepool", "pool-new", drawn)
     except RenderError as error:
-        assert SENTENCE.search(str(error)), f"{drawn} is refused with {error}"
+        assert REFUSAL.search(str(error)), f"{drawn} is refused with {error}"
         return None

@@ -69,15 +69,8 @@ class Namespace:
 
     def pods(self, selector: str = "", *, ending: bool = False) -> list[Manifest]:
         """The pods with these labels, all by default; with `ending` also those that are being deleted."""
-        found: list[Manifest] = self.get_all("pods", selector)
-        return [pod for pod in found if ending or "deletionTimestamp" not in pod["metadata"]]
-
-    def get_all(self, kind: str, selector: str = "") -> list[Manifest]:
-        """The live objects of a kind with these labels."""
-        found: list[Manifest] = json.loads(
-            self.kubectl("get", kind, f"--selector={selector}", "--output=json"),
-        )["items"]
-        return found
+        listed = json.loads(self.kubectl("get", "pods", f"--selector={selector}", "--output=json"))
+        return [pod for pod in listed["items"] if ending or "deletionTimestamp" not in pod["metadata"]]
 
     def rolled_out(self, *deployments: str, seconds: float = 180) -> None:
         """Wait until each of the Deployments has all the pods that it asks for."""

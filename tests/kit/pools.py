@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kit.charts import CHARTS, VALUES, Manifest, render
+from kit.charts import CHARTS, Manifest, render
 from kit.namespace import Namespace
+from kit.scenarios import KIND_POOL
 
 CHART = CHARTS / "inferencepool"
-KIND_POOL = VALUES / "kind/pool.yaml"
-"""The values of a pool of simulators, which people copy for kind."""
 PARENTS = [{"name": "inference-gateway", "namespace": "default"}]
 """References to the cluster's one Gateway."""
 PREVIEW = {"preview.parentRefs": PARENTS}

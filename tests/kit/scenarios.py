@@ -7,6 +7,12 @@ from typing import NamedTuple
 
 from kit.charts import CHARTS, NAMES, VALUES
 
+KIND_POOL = VALUES / "kind/pool.yaml"
+"""A pool of simulators, for a kind cluster."""
+KIND_VLLM = VALUES / "kind/vllm.yaml"
+"""A pool of real vLLM on a CPU, for a kind cluster."""
+ROUTE = VALUES / "route.yaml"
+"""A route between pool-old and pool-new."""
 PLANS = sorted(VALUES.glob("plans/*.yaml"))
 """Plans of the driver that people copy."""
 
@@ -31,8 +37,10 @@ def of(chart: str) -> list[Path]:
 
 def of_kind(chart: str) -> list[Path]:
     """Those that the tests' cluster takes, which has neither accelerators nor the kinds of add-ons."""
-    copied = {"inferencepool": VALUES / "kind/pool.yaml", "rollout-route": VALUES / "route.yaml"}
-    return [copied[chart], *(path for path in of(chart) if path.is_relative_to(CHARTS))]
+    return [
+        {"inferencepool": KIND_POOL, "rollout-route": ROUTE}[chart],
+        *(path for path in of(chart) if path.is_relative_to(CHARTS)),
+    ]
 
 
 SCENARIOS = [Scenario(chart, path) for chart in NAMES for path in of(chart)]

@@ -19,7 +19,7 @@ from inferencepool_rollout.failure import Failure
 from kit import dry_run
 from kit.charts import CHARTS, Manifest
 from kit.modules import downloaded
-from kit.pools import KIND_POOL
+from kit.scenarios import KIND_POOL
 from kit.wait import wait_until
 from long.matrix.compatibility import EXTENSION, HELMS, TAGS, Compatibility
 

@@ -9,7 +9,8 @@ from inferencepool_rollout.traffic.load import Plan, send
 from inferencepool_rollout.traffic.request import Completion
 from kit.charts import Manifest, only, render
 from kit.pod_network import pods
-from kit.pools import KIND_POOL, PARENTS, TESTERS, start
+from kit.pools import PARENTS, TESTERS, start
+from kit.scenarios import KIND_POOL
 from kit.two_pools import TwoPools
 from kit.wait import wait_until
 from long.network_policy.scene import POLICIES, Scene

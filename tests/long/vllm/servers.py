@@ -15,10 +15,10 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from kit import tiny_llama
-from kit.charts import VALUES
 from kit.namespace import Namespace
 from kit.node import on_node
 from kit.pools import PREVIEW, TESTERS, part, start
+from kit.scenarios import KIND_VLLM
 from kit.wait import KUBELET_SECONDS, wait_until
 
 MODEL = "tiny-llama"
@@ -65,7 +65,7 @@ class Servers:
 
     def install(self, release: str, values: Mapping[str, Any] | None = None) -> None:
         """Install a pool without waiting for it; `values` go over those that people copy."""
-        start(self.namespace, release, {**PREVIEW, **(values or {})}, file=VALUES / "kind/vllm.yaml")
+        start(self.namespace, release, {**PREVIEW, **(values or {})}, file=KIND_VLLM)
 
     def wait_until_ready(self, *releases: str) -> None:
         deployments = [f"deployment/{name}{suffix}" for name in releases for suffix in ("", "-epp")]
