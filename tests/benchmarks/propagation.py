@@ -44,7 +44,7 @@ def changes_by(
     """Return the seconds of each change and the requests that were lost on the way."""
     times, lost = [], 0
     cluster = namespace.cluster
-    pods = pool_pods(cluster.core(), namespace.name)
+    pods = pool_pods(cluster.client(), namespace.name)
     for number in range(changes):
         after, before = SIDES[number % 2], SIDES[(number + 1) % 2]
         with background(cluster.gateway_url, FOOD_REVIEW, Plan(rate=300, seconds=60, workers=32)) as load:

@@ -51,7 +51,7 @@ def parts(name: str, port: int) -> Mapping[str, Callable[[], Result]]:
 def with_pools(name: str, port: int) -> Cluster:
     """Return the cluster as the demo leaves it, with both pools and the route."""
     cluster = ready(name, port)
-    there = set(pool_pods(cluster.core(), "default").values())
+    there = set(pool_pods(cluster.client(), "default").values())
     for release in {"pool-old", "pool-new"} - there:
         cluster.helm("install", release, demo.POOL, "--values", demo.POOL_VALUES, "--wait")
     cluster.helm("upgrade", "route", demo.ROUTE, "--install", "--set", "weights.new=0,guards.force=true")

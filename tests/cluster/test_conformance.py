@@ -63,7 +63,7 @@ def completion(pools: Namespace) -> Completion:
 
 
 def test_two_pools_share_70_to_30_by_answers_and_by_picks(pools: Namespace, completion: Completion) -> None:
-    core, pods = pools.cluster.core(), pool_pods(pools.cluster.core(), pools.name)
+    core, pods = pools.cluster.client(), pool_pods(pools.cluster.client(), pools.name)
     before = {pool: picks(core, pools.name, pool) for pool in ASKED}
     answers = send(pools.cluster.gateway_url, completion, Plan(count=REQUESTS))
     after = {pool: picks(core, pools.name, pool) for pool in ASKED}

@@ -12,6 +12,7 @@ from inferencepool_lab.builds.tools import tool
 from inferencepool_lab.builds.versions import versions
 from inferencepool_lab.cluster import state
 from inferencepool_lab.docker import Engine
+from inferencepool_rollout.kube.client import Client
 from inferencepool_rollout.process import run
 from inferencepool_rollout.progress import step
 
@@ -41,6 +42,10 @@ class Cluster:
     def core(self) -> CoreV1Api:
         """Return the core API of this cluster."""
         return CoreV1Api(new_client_from_config(str(self.kubeconfig)))  # type: ignore[no-untyped-call]
+
+    def client(self) -> Client:
+        """Return the tool's client of this cluster."""
+        return Client(kubeconfig=self.kubeconfig)
 
     def kubectl(self, *arguments: str | Path, stdin: str | None = None, timeout: float | None = 300) -> str:
         """Run kubectl against this cluster and return what it prints; raises Failure with its cause."""

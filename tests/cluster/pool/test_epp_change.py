@@ -82,11 +82,11 @@ def test_an_epp_on_its_way_out_does_not_count(served: Namespace) -> None:
     leaving = epp_pods(served)
     install(served, POOL, VALUES)
     time.sleep(GATEWAY_SECONDS)
-    before = picks(served.cluster.core(), served.name, POOL)
+    before = picks(served.cluster.client(), served.name, POOL)
     answers = send(served.cluster.gateway_url, FOOD_REVIEW, Plan(count=100))
     wait_until_gone(served, leaving)
     assert answers.lost == 0
-    assert picks(served.cluster.core(), served.name, POOL) - before == 100
+    assert picks(served.cluster.client(), served.name, POOL) - before == 100
 
 
 def test_over_tls_every_request_is_picked(served: Namespace) -> None:
@@ -94,7 +94,7 @@ def test_over_tls_every_request_is_picked(served: Namespace) -> None:
     install(served, POOL, {**VALUES, "epp.tls": True})
     wait_until_gone(served, leaving)
     wait_until_served(served)
-    before = picks(served.cluster.core(), served.name, POOL)
+    before = picks(served.cluster.client(), served.name, POOL)
     answers = send(served.cluster.gateway_url, FOOD_REVIEW, Plan(count=100))
     assert answers.lost == 0
-    assert picks(served.cluster.core(), served.name, POOL) - before == 100
+    assert picks(served.cluster.client(), served.name, POOL) - before == 100

@@ -38,7 +38,7 @@ def test_model_servers_and_epp_run(kube_cluster: KubeCluster, installed: Namespa
 
 def test_every_pod_of_the_pool_serves_its_adapters(installed: Namespace) -> None:
     installed.rolled_out(RELEASE, seconds=READY_SECONDS)
-    pods = list(pool_pods(installed.cluster.core(), installed.name))
+    pods = list(pool_pods(installed.cluster.client(), installed.name))
     assert len(pods) == 2
     for pod in pods:
         models = json.loads(installed.page(pod, 8000, "v1/models"))["data"]
@@ -51,7 +51,7 @@ def test_testers_reach_the_pool_through_the_gateway_before_it_has_weight(install
     time.sleep(2)  # the gateway hears of a ready pod up to a second after the API server
     answers = send(installed.cluster.gateway_url, tester, Plan(count=20))
     assert answers.lost == 0
-    assert set(answers.by_pod()) <= set(pool_pods(installed.cluster.core(), installed.name))
+    assert set(answers.by_pod()) <= set(pool_pods(installed.cluster.client(), installed.name))
     pool = installed.get(f"inferencepool/{RELEASE}")
     conditions = {c["type"]: c["status"] for parent in pool["status"]["parents"] for c in parent["conditions"]}
     assert conditions == {"Accepted": "True", "ResolvedRefs": "True"}

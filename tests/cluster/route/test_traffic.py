@@ -91,7 +91,7 @@ def run(pools: Namespace, request: pytest.FixtureRequest, tmp_path_factory: pyte
     values.write_text(_values(host))
     release.install("--values", str(values))
     time.sleep(FOLLOWED_SECONDS)
-    pods = pool_pods(cluster.core(), pools.name)
+    pods = pool_pods(cluster.client(), pools.name)
     whole = Completion("food-review", max_tokens=4, headers={"Host": host})
     stream = Completion("food-review", max_tokens=STREAM_TOKENS, stream=True, headers={"Host": host})
     splits, same, changed = {}, {}, []

@@ -67,7 +67,7 @@ def run(pools: TwoPools, row: Row) -> Seen:
 def judge_split(pools: TwoPools, percent: int) -> tuple[Finding, ...]:
     """Send requests and return what is wrong with answers and picks where the faulted pool was asked `percent`."""
     asked = {FAULTED: percent, OTHER: 100 - percent}
-    core, name = pools.namespace.cluster.core(), pools.namespace.name
+    core, name = pools.namespace.cluster.client(), pools.namespace.name
     pods = pool_pods(core, name)
     before = {pool: picks(core, name, pool) for pool in POOLS}
     answers = send(pools.gateway_url, pools.request(), Plan(count=AFTERWARDS))

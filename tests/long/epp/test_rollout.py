@@ -59,7 +59,7 @@ class Rollout:
         wait_until(lambda: self.answered(self.send(Plan(count=20))).keys() == expected, shown)
 
     def answered(self, answers: Answers) -> dict[str, int]:
-        return dict(by_pool(answers, pool_pods(self.namespace.cluster.core(), self.namespace.name)))
+        return dict(by_pool(answers, pool_pods(self.namespace.cluster.client(), self.namespace.name)))
 
     def picks(self) -> dict[str, int]:
         """How many picks the EPP of each pool has made."""

@@ -23,7 +23,7 @@ WEIGHTS = {FAULTED: 10, OTHER: 90}
 def test_a_split_of_90_to_10_holds_and_loses_nothing(pools: TwoPools) -> None:
     pools.split(WEIGHTS[FAULTED])
     pools.follow(WEIGHTS[FAULTED])
-    api = pools.namespace.cluster.core()
+    api = pools.namespace.cluster.client()
     before = {pool: picks(api, pools.namespace.name, pool) for pool in WEIGHTS}
     answers = send(pools.gateway_url, pools.request(), Plan(count=REQUESTS))
     picked = gained(before, {pool: picks(api, pools.namespace.name, pool) for pool in WEIGHTS})

@@ -43,7 +43,7 @@ def test_a_split_of_90_to_10_holds_by_answers_and_by_picks(servers: Servers) -> 
     route(servers, "pool-new", WEIGHTS["pool-new"])
     url = servers.namespace.cluster.gateway_url
     wait_until(lambda: not send(url, request(servers), Plan(count=20)).lost, "the route serves")
-    api = servers.namespace.cluster.core()
+    api = servers.namespace.cluster.client()
     before = [{pool: count(api, servers.namespace.name, pool) for pool in WEIGHTS} for count in (served, picks)]
     answers = send(servers.namespace.cluster.gateway_url, request(servers), Plan(workers=4, count=REQUESTS))
     after = [{pool: count(api, servers.namespace.name, pool) for pool in WEIGHTS} for count in (served, picks)]

@@ -24,7 +24,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from inferencepool_rollout.drive.observed import Observed
+from inferencepool_rollout.evidence.observed import Observed
 from inferencepool_rollout.plan import ErrorRate, Latency, Plan, Step, Unit
 from inferencepool_rollout.traffic.quantiles import Floats, lower_bound, upper_bound
 from inferencepool_rollout.traffic.sequential import anytime_interval

@@ -1,4 +1,4 @@
-"""Prometheus as a second witness: what the plan's queries say of the users' requests while a step is looked at.
+"""Prometheus checks: the values of the plan's queries about the users' own requests while a step is observed.
 
 A query's value comes without the number of requests behind it, so no alpha can be promised. A value above `accept`
 is a violation only once it has been so for as long as the query's `lasting`; one that is not known keeps a step open.
@@ -9,16 +9,15 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from string import Template
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
-from inferencepool_rollout.drive.decision import Finding, State
+from inferencepool_rollout.evidence.decision import Finding, State
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.plan import Plan, Prometheus, Query
+from inferencepool_rollout.plan import Plan, Prometheus, Query, names
 
 TIMEOUT_SECONDS = 10
 EVERY_SECONDS = 5.0
@@ -44,22 +43,21 @@ def ask(prometheus: Prometheus, query: str) -> float:
     except (URLError, OSError) as error:
         raise Failure(f"Prometheus at {prometheus.url} does not answer: {error}") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Failure(f"what {prometheus.url} answers is none of Prometheus's: {error!r}") from None
+        raise Failure(
+            f"{prometheus.url} did not return a Prometheus query result ({error!r}); prometheus.url must be the base "
+            "address, without /api"
+        ) from None
 
 
-def written(plan: Plan, query: Query, seconds: float) -> str:
-    """Return a query with its names put in; $window is how long the step has been looked at (1 s at least)."""
-    return Template(query.query).substitute(names(plan.old, plan.new, plan.route.namespace, seconds))
-
-
-def names(old: str, new: str, namespace: str, seconds: float) -> Mapping[str, str]:
-    """Return what the $names in a query stand for."""
-    return {"old": old, "new": new, "namespace": namespace, "window": f"{max(1, math.ceil(seconds))}s"}
+def filled(plan: Plan, query: Query, seconds: float) -> str:
+    """Return a query with its names filled in; `seconds` is the length of the observation window (1 s at least)."""
+    window = f"{max(1, math.ceil(seconds))}s"
+    return Template(query.query).substitute(names(plan.old, plan.new, plan.route.namespace, window))
 
 
 @dataclass
 class Watch:
-    """The queries of a plan while one step is looked at; they are asked every EVERY_SECONDS."""
+    """The queries of a plan while one step is observed; they are asked every EVERY_SECONDS."""
 
     plan: Plan
     _asked: float = -math.inf
@@ -71,7 +69,7 @@ class Watch:
         prometheus, now = self.plan.prometheus, time.monotonic()
         if prometheus and now - self._asked >= EVERY_SECONDS:
             self._asked = now
-            values = {each.name: _value(prometheus, written(self.plan, each, seconds)) for each in prometheus.queries}
+            values = {each.name: _value(prometheus, filled(self.plan, each, seconds)) for each in prometheus.queries}
             self._findings = tuple(self._judged(each, values[each.name], now) for each in prometheus.queries)
         return self._findings
 
@@ -86,7 +84,7 @@ class Watch:
 
 
 def _value(prometheus: Prometheus, query: str) -> float:
-    """The value, NaN too where Prometheus does not answer: a step that it cannot tell of is held in the end."""
+    """The value, NaN too where Prometheus does not answer: a step whose queries have no value is held in the end."""
     try:
         return ask(prometheus, query)
     except Failure:
