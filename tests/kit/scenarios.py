@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from kit.charts import CHARTS, NAMES, VALUES
+from kit.charts import CHARTS, NAMES, VALUES, VALUES_OF
 
-KIND_POOL = VALUES / "kind/pool.yaml"
+KIND_POOL = VALUES_OF["inferencepool"] / "kind/simulator.yaml"
 """A pool of simulators, for a kind cluster."""
-KIND_VLLM = VALUES / "kind/vllm.yaml"
+KIND_VLLM = VALUES_OF["inferencepool"] / "kind/vllm.yaml"
 """A pool of real vLLM on a CPU, for a kind cluster."""
-ROUTE = VALUES / "route.yaml"
+ROUTE = VALUES_OF["rollout-route"] / "route.yaml"
 """A route between pool-old and pool-new."""
 PLANS = sorted(VALUES.glob("plans/*.yaml"))
 """Plans of the driver that people copy."""
@@ -24,15 +24,9 @@ class Scenario(NamedTuple):
     values: Path
 
 
-def _copied(chart: str) -> list[Path]:
-    """Files of values/ for a chart."""
-    files = sorted(path for path in VALUES.rglob("*.yaml") if path not in PLANS)
-    return [path for path in files if path.stem.startswith("route") == (chart == "rollout-route")]
-
-
 def of(chart: str) -> list[Path]:
     """Every file of values for a chart."""
-    return [*sorted(CHARTS.glob(f"{chart}/ci/*-values.yaml")), *_copied(chart)]
+    return [*sorted(CHARTS.glob(f"{chart}/ci/*-values.yaml")), *sorted(VALUES_OF[chart].rglob("*.yaml"))]
 
 
 def of_kind(chart: str) -> list[Path]:

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from inferencepool_lab.cluster.handle import Cluster
-from kit.epp_lines import FILES, LINES, Line
+from kit.epp_lines import LINES, Line, custom
 from kit.epp_metrics import EppMetrics, reached, reader
 from kit.namespace import Namespace
 from kit.pools import epp_log, start, wait_until_ready
@@ -30,10 +30,12 @@ REFUSED = "refused"
 
 
 def foreign(line: Line) -> str:
-    """A preset with plugins that the line has not, which the chart refuses to it."""
-    if line.generation == "0.5":
-        return "1.x/default"
-    return "0.5/guide-default" if "predicted-latency" in line.presets else "1.x/predicted-latency"
+    """A preset's configuration with plugins that the line has not, which the chart refuses to it."""
+    if line.family == "0.5":
+        return custom("default", "1.x")
+    if "predicted-latency" in line.presets:
+        return custom("guide-default", "0.5")
+    return custom("predicted-latency", "1.x")
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def running(every_line: Cluster, request: pytest.FixtureRequest) -> Iterator[Run
         made = Running(namespace, line, account)
         for preset in line.presets:
             made.start(preset, preset)
-        made.start(REFUSED, "custom", (FILES / f"plugins/{foreign(line)}.yaml").read_text())
+        made.start(REFUSED, "custom", foreign(line))
         yield made
 
 

@@ -26,7 +26,7 @@ from long.epp.namespaces import namespace_for
 
 OLD, NEW = "pool-old", "pool-new"
 CURRENT = LINES[-1]
-OLDER = [line for line in LINES if line.generation == CURRENT.generation and line != CURRENT]
+OLDER = [line for line in LINES if line.family == CURRENT.family and line != CURRENT]
 REQUESTS = 400
 # The chance that right splits fail the file is 0.001; a share of 65 % in place of 50 % is refused with a power of 0.99.
 ALPHA = 0.001 / len(OLDER)

@@ -26,7 +26,7 @@ from long.matrix.compatibility import EXTENSION, HELMS, TAGS, Compatibility
 GROUPS = ("inference.networking.k8s.io", "inference.networking.x-k8s.io")
 ALONE = {"modelServer": {"preset": "simulator"}}
 REFUSED = {  # what the chart says of aliases and objectives, where a release has no kinds for them
-    "v0.5.1": "objectives are given, but api.generation is x-k8s",
+    "v0.5.1": "objectives are given, but api.version is x-k8s",
     "v1.0.0": "aliases need the InferenceModelRewrite",
     "v1.1.0": "aliases need the InferenceModelRewrite",
     "v1.6.0": "aliases need the InferenceModelRewrite",

@@ -16,7 +16,7 @@ from inferencepool_lab.builds.programs import module_folder
 from kit.charts import CHARTS, VALUES, Manifest, RenderError, only, render
 from kit.prometheus_tools import program
 
-ALL = VALUES / "observability.yaml"
+ALL = VALUES / "pool/observability.yaml"
 EPPS = {"pool-new-epp", "picker"}
 
 
