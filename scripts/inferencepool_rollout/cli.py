@@ -22,6 +22,7 @@ from inferencepool_rollout.drive.position import following, position
 from inferencepool_rollout.drive.run_log import RunLog, default_folder, read_log
 from inferencepool_rollout.drive.status import print_status, status
 from inferencepool_rollout.drive.timeline import print_timeline
+from inferencepool_rollout.drive.verify import Gateway
 from inferencepool_rollout.drive.way_back import WayBack
 from inferencepool_rollout.exit_codes import ExitCode
 from inferencepool_rollout.failure import Failure, run_cli
@@ -37,6 +38,9 @@ from inferencepool_rollout.preflight.facts import gather
 
 PATIENCE_SECONDS = 30.0
 """For how long a driver's reads are tried again while the API server is away."""
+
+OTHERS_SECONDS = 60.0
+"""For how long a rollback waits for the end of a running driver, after it has taken the weight back once."""
 
 app = typer.Typer(
     help="Replace one pool by another behind a route, step by step, with proof, and take it back at any moment. "
@@ -80,7 +84,8 @@ class Tools:
 
     def way_back(self) -> WayBack:
         """Return the way back."""
-        return WayBack(self.plan, self.client.with_patience(PATIENCE_SECONDS), self.mover)
+        client = self.client.with_patience(PATIENCE_SECONDS)
+        return WayBack(self.plan, client, self.mover, Gateway(self.plan, client))
 
 
 @app.command("plan")
@@ -194,7 +199,7 @@ def rollback(file: File, context: Context = "", log: Log = None, dry_run: DryRun
         tools.lease.hold("rolled back by hand")
     driver = tools.driver(log)
     driver.begin()
-    driver.roll_back("by hand")
+    driver.roll_back("by hand", lambda: tools.lease.await_free(OTHERS_SECONDS))
     driver.log.write("end", outcome="rolled back", why="by hand", percent=0)
 
 

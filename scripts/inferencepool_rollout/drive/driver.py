@@ -17,6 +17,7 @@ from inferencepool_rollout.drive.movers import Mover
 from inferencepool_rollout.drive.observation import Observation
 from inferencepool_rollout.drive.position import Next, Position, following, pool_refs, position
 from inferencepool_rollout.drive.run_log import RunLog
+from inferencepool_rollout.drive.verify import Gateway
 from inferencepool_rollout.drive.way_back import WayBack
 from inferencepool_rollout.evidence.decision import Action, Decision
 from inferencepool_rollout.exit_codes import ExitCode
@@ -101,14 +102,17 @@ class Driver:
             self._end("refused", "; ".join(str(check) for check in checks if not check.ok))
         return ok
 
-    def roll_back(self, why: str) -> None:
-        """Give the old pool all requests again, and prove it; raises Failure, with the log told so, if that fails."""
+    def roll_back(self, why: str, others_end: Callable[[], None] = lambda: None) -> None:
+        """Give the old pool all requests again, and prove it; raises Failure, with the log told so, if that fails.
+
+        `others_end` waits for another driver that may still be moving weight.
+        """
         began = time.time()
-        way_back = WayBack(self.plan, self.client, self.mover)
+        way_back = WayBack(self.plan, self.client, self.mover, Gateway(self.plan, self.client))
         try:
             way_back.check()
             self.log.write("roll back", percent=0, command=list(self.mover.back_command()), why=why)
-            verified = way_back.go()
+            verified = way_back.go(others_end)
         except Failure as failure:
             self._end("rollback failed", str(failure))
             raise

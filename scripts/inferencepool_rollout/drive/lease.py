@@ -82,6 +82,13 @@ class Lease:
                 return _holder(now)
         return ""
 
+    def await_free(self, seconds: float) -> None:
+        """Wait until no driver holds the Lease, for `seconds` at most; raises Failure if one still renews it then."""
+        until = time.monotonic() + seconds
+        while holder := self.living_holder():
+            if time.monotonic() > until:
+                raise Failure(f"{holder} still drives this rollout and may move weight again; stop it", ExitCode.BUSY)
+
     def on_hold(self) -> str:
         """Return the reason of a hold; empty without one."""
         lease = self._read()

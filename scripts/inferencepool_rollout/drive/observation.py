@@ -14,21 +14,20 @@ from inferencepool_rollout.drive.movers import Mover
 from inferencepool_rollout.drive.position import pool_refs
 from inferencepool_rollout.drive.run_log import RunLog
 from inferencepool_rollout.drive.screen import screen
-from inferencepool_rollout.drive.verify import await_followed
+from inferencepool_rollout.drive.verify import Gateway
 from inferencepool_rollout.evidence.decision import Action, Decision, decide
 from inferencepool_rollout.evidence.observed import Observed, joined
 from inferencepool_rollout.evidence.probe import Probe, probing
 from inferencepool_rollout.evidence.prometheus import Watch
+from inferencepool_rollout.evidence.trust import distrust
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.client import ApiFault, Client
 from inferencepool_rollout.kube.snapshot import read_snapshot
 from inferencepool_rollout.plan import Plan, Step
 from inferencepool_rollout.progress import say
-from inferencepool_rollout.traffic.sequential import anytime_p
 
 OBSERVE_SECONDS = 1.0
 SETTLE_SECONDS = 0.5
-SPLIT_ALPHA = 0.001
 AWAY_SECONDS = 60.0
 """For how long the API server may be away before the step is held; the probe goes on, and what it shows is judged."""
 
@@ -83,7 +82,9 @@ class Observation:
     def _followed(self, step: Step, moved: float) -> float:
         """Wait until every gateway has accepted the route as it is; return since when requests count (Unix time)."""
         plan = self.plan
-        await_followed(self.client, plan, lambda route: route.percent(pool_refs(plan, route)[1]) == step.percent)
+        Gateway(plan, self.client).await_followed(
+            lambda route: route.percent(pool_refs(plan, route)[1]) == step.percent
+        )
         time.sleep(SETTLE_SECONDS)
         self.log.write("followed", percent=step.percent, seconds=time.time() - moved)
         return time.time()
@@ -101,8 +102,11 @@ class Observation:
                 everything = joined(everything, fresh)
                 fair = everything.where(everything.started < settled)
                 elapsed = time.monotonic() - started
-                split = wrong_split(step, fair.since(since))
-                decision = decide(self.plan, step, fair, elapsed, split, watch.findings(time.time() - since))
+                wrong = distrust(step, fair.since(since))
+                decision = decide(self.plan, step, fair, elapsed, wrong, watch.findings(time.time() - since))
+                if decision.action is Action.PROMOTE and (behind := probe.behind()):
+                    late = elapsed >= step.longest
+                    decision = Decision(Action.HOLD if late else Action.WAIT, behind, decision.findings)
                 if decision.action is not Action.ROLL_BACK and (reason := self._held(cluster)):
                     decision = Decision(Action.HOLD, reason, decision.findings)
                 if self.console.is_terminal:
@@ -143,15 +147,3 @@ class _Cluster:
         if self._generation is None:
             self._generation = generation
         return "" if generation == self._generation else "somebody else changed the route"
-
-
-def wrong_split(step: Step, observed: Observed) -> str:
-    """Return why the answers do not follow the step's weight, with SPLIT_ALPHA as probability of a false alarm."""
-    answered = observed.answered()
-    strays = {who: count for who, count in answered.items() if who not in ("old", "new")}
-    if strays:
-        return f"answers of pods of neither pool: {strays}"
-    counts = [answered.get("old", 0), answered.get("new", 0)]
-    if sum(counts) and anytime_p(counts, [100 - step.percent, step.percent]) <= SPLIT_ALPHA:
-        return f"the gateway does not split as asked: old {counts[0]}, new {counts[1]}, asked {step.percent} % new"
-    return ""

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 
 from inferencepool_rollout.drive.position import pool_refs
 from inferencepool_rollout.evidence.observed import observe
-from inferencepool_rollout.evidence.probe import completion
+from inferencepool_rollout.evidence.probe import completion, marks
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.client import Client
 from inferencepool_rollout.kube.route import Route
 from inferencepool_rollout.kube.snapshot import Snapshot, read_snapshot
 from inferencepool_rollout.plan import Plan
 from inferencepool_rollout.traffic import load
-from inferencepool_rollout.traffic.load import send
+from inferencepool_rollout.traffic.answers import Answers
+from inferencepool_rollout.traffic.request import Completion
 
 FOLLOW_SECONDS = 60.0
 VERIFY_SECONDS = 30.0
@@ -31,62 +32,82 @@ class Verified:
     why: str
 
 
-def await_followed(
-    client: Client, plan: Plan, arrived: Callable[[Route], bool], seconds: float = FOLLOW_SECONDS
-) -> Route:
-    """Wait until the live route is as `arrived` wants it and every gateway has accepted it; return it.
+@dataclass(frozen=True)
+class Gateway:
+    """The gateway of a plan, as it is checked: by the conditions that it writes, and by requests.
 
-    Raises Failure with what the gateways say after `seconds`.
+    `follow` and `verify` are how many seconds it has to accept a route and to serve as the route says, `poll` the
+    seconds between two readings; `send` is traffic.load.send.
     """
-    until = time.monotonic() + seconds
-    while True:
-        route = _route(client, plan)
-        if arrived(route) and route.followed:
-            return route
-        if time.monotonic() > until:
-            reasons = route.complaints() or ([] if route.parents else ["no gateway has taken up the route"])
-            why = "; ".join(reasons)
-            raise Failure(
-                f"the gateway did not follow within {seconds:.0f} s: the live route gives {route.split()}"
-                + (f"; {why}" if why else "")
-            )
-        time.sleep(POLL_SECONDS)
 
+    plan: Plan
+    client: Client
+    follow: float = FOLLOW_SECONDS
+    verify: float = VERIFY_SECONDS
+    poll: float = POLL_SECONDS
+    send: Callable[[str, Completion, load.Plan], Answers] = load.send
 
-def verify_all_to_old(client: Client, plan: Plan) -> Verified:
-    """Prove that the old pool has all requests: by the live route, its gateways' conditions, and requests.
+    def await_followed(self, arrived: Callable[[Route], bool]) -> Route:
+        """Wait until the live route is as `arrived` wants it and every gateway has accepted it; return it.
 
-    Requests are sent through the weighted rules until REQUESTS in a row were answered well and none by another pool.
-    Raises Failure with what was seen instead after VERIFY_SECONDS.
-    """
-    route = await_followed(client, plan, lambda live: live.gives_all_to(pool_refs(plan, live)[0]))
-    until = time.monotonic() + VERIFY_SECONDS
-    while True:
-        why, wrong = _answered(client, plan)
-        if not wrong:
-            return Verified(route, why)
-        if time.monotonic() > until:
-            raise Failure(
-                f"the live route gives all requests to {plan.old} and its gateway accepted it, but {wrong}; "
-                f"ask {plan.gateway.url} yourself, and see `rollout preflight`"
-            )
+        Raises Failure with what the gateways say after `follow` seconds.
+        """
+        until = time.monotonic() + self.follow
+        while True:
+            route = self._route()
+            if arrived(route) and route.followed:
+                return route
+            if time.monotonic() > until:
+                reasons = route.complaints() or ([] if route.parents else ["no gateway has taken up the route"])
+                raise Failure(
+                    f"the gateway did not follow within {self.follow:.0f} s: the live route gives {route.split()}"
+                    + "".join(f"; {reason}" for reason in reasons)
+                )
+            time.sleep(self.poll)
 
+    def verify_all_to_old(self) -> Verified:
+        """Prove that the old pool has all requests: by the live route, its gateways' conditions, and requests.
 
-def _answered(client: Client, plan: Plan) -> tuple[str, str]:
-    """Send REQUESTS through the weighted rules: what the answers show, and what is wrong with them."""
-    bound = load.Plan(count=REQUESTS, workers=4, timeout=plan.probe.timeout)
-    answers = send(plan.gateway.url, completion(plan, plan.probe.models[0], {}), bound)
-    if answers.lost:
-        causes = ", ".join(f"{count} by {cause}" for cause, count in answers.causes().items())
-        return "", f"{answers.lost} of {len(answers)} requests had no good answer ({causes})"
-    seen = observe([(answers, "", True)], pods(_snapshot(client, plan), plan)).answered()
-    others = {who: count for who, count in seen.items() if who != "old"}
-    if others:
-        sources = ", ".join(f"{count} from {_name(plan, who)}" for who, count in others.items())
-        return "", f"of {len(answers)} answers came {sources}"
-    if not seen:
-        return "its answers do not name their pool, so the gateway's conditions are the only proof", ""
-    return f"{seen['old']} of {len(answers)} requests were answered, all by {plan.old}", ""
+        Requests are sent through the weighted rules until REQUESTS in a row were answered well and none by another
+        pool. Raises Failure with what was seen instead after `verify` seconds.
+        """
+        plan = self.plan
+        until = time.monotonic() + self.verify
+        while True:
+            route = self.await_followed(lambda live: live.gives_all_to(pool_refs(plan, live)[0]))
+            why, wrong = self._answered()
+            if not wrong:
+                return Verified(route, why)
+            if time.monotonic() > until:
+                raise Failure(
+                    f"the live route gives all requests to {plan.old} and its gateway accepted it, but {wrong}; "
+                    f"ask {plan.gateway.url} yourself, and see `rollout preflight`"
+                )
+            time.sleep(self.poll)
+
+    def _answered(self) -> tuple[str, str]:
+        """Send REQUESTS through the weighted rules: what the answers show, and what is wrong with them."""
+        plan = self.plan
+        bound = load.Plan(count=REQUESTS, workers=4, timeout=plan.probe.timeout)
+        answers = self.send(plan.gateway.url, completion(plan, plan.probe.models[0], {}), bound)
+        if answers.lost:
+            causes = ", ".join(f"{count} by {cause}" for cause, count in answers.causes().items())
+            return "", f"{answers.lost} of {len(answers)} requests had no good answer ({causes})"
+        snapshot = read_snapshot(self.client, plan.route.namespace, plan.route.release, (plan.old, plan.new))
+        seen = observe([(answers, "")], pods(snapshot, plan), marks(plan)).answered()
+        others = {who: count for who, count in seen.items() if who != "old"}
+        if others:
+            sources = ", ".join(f"{count} from {_name(plan, who)}" for who, count in others.items())
+            return "", f"of {len(answers)} answers came {sources}"
+        if not seen:
+            return "its answers do not name their pool, so the gateway's conditions are the only proof", ""
+        return f"{seen['old']} of {len(answers)} requests were answered, all by {plan.old}", ""
+
+    def _route(self) -> Route:
+        snapshot = read_snapshot(self.client, self.plan.route.namespace, self.plan.route.release, ())
+        if snapshot.route is None:
+            raise Failure(f"there is no HTTPRoute {self.plan.route.namespace}/{self.plan.route.release}")
+        return snapshot.route
 
 
 def pods(snapshot: Snapshot, plan: Plan) -> dict[str, str]:
@@ -99,14 +120,3 @@ def pods(snapshot: Snapshot, plan: Plan) -> dict[str, str]:
 
 def _name(plan: Plan, who: str) -> str:
     return {"old": plan.old, "new": plan.new}.get(who, f"pod {who}, which is none of the plan's")
-
-
-def _snapshot(client: Client, plan: Plan) -> Snapshot:
-    return read_snapshot(client, plan.route.namespace, plan.route.release, (plan.old, plan.new))
-
-
-def _route(client: Client, plan: Plan) -> Route:
-    snapshot = read_snapshot(client, plan.route.namespace, plan.route.release, ())
-    if snapshot.route is None:
-        raise Failure(f"there is no HTTPRoute {plan.route.namespace}/{plan.route.release}")
-    return snapshot.route

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from inferencepool_rollout.drive.movers import Mover
 from inferencepool_rollout.drive.position import pool_refs
-from inferencepool_rollout.drive.verify import Verified, verify_all_to_old
+from inferencepool_rollout.drive.verify import Gateway, Verified
 from inferencepool_rollout.exit_codes import ExitCode
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.client import ApiFault, Client
@@ -27,6 +28,7 @@ class WayBack:
     plan: Plan
     client: Client
     mover: Mover
+    gateway: Gateway
 
     def check(self) -> Snapshot:
         """Return the cluster as it is; raises Failure if there is nothing to go back to."""
@@ -55,20 +57,22 @@ class WayBack:
             )
         return snapshot
 
-    def go(self) -> Verified:
+    def go(self, others_end: Callable[[], None] = lambda: None) -> Verified:
         """Give the old pool everything: at once through the API server, then in the release's history.
 
-        The API server comes first because it is the fastest way and works in whatever state the release is. Returns
-        what the gateway shows; raises Failure if the old pool does not have all requests in the end.
+        The API server comes first because it is the fastest way and works in whatever state the release is. Then
+        `others_end` waits for a driver that may still be moving weight. Returns what the gateway shows; raises Failure
+        if the old pool does not have all requests in the end.
         """
         self.check()
         if self.mover.applies:
             self._by_api()
+            others_end()
             self._by_mover()
             self._by_api()
         elif not self._is_back():
             raise Failure(f"{self.mover.record().source} has to be applied before {self.plan.old} has all requests")
-        return verify_all_to_old(self.client, self.plan)
+        return self.gateway.verify_all_to_old()
 
     def _by_api(self) -> None:
         """Write the old pool as the only backend of every weighted rule of the live route, unless it is already."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from inferencepool_rollout.evidence.observed import Observed, observe
@@ -13,8 +13,9 @@ from inferencepool_rollout.kube.client import ApiFault, Client
 from inferencepool_rollout.kube.snapshot import Pool, read_pools
 from inferencepool_rollout.plan import Plan
 from inferencepool_rollout.traffic import load
+from inferencepool_rollout.traffic.apart import apart
 from inferencepool_rollout.traffic.attribution import picks_of
-from inferencepool_rollout.traffic.load import Load, background
+from inferencepool_rollout.traffic.load import Load
 from inferencepool_rollout.traffic.request import Completion
 
 LONGEST_SECONDS = 7 * 24 * 3600.0
@@ -52,6 +53,12 @@ def completion(plan: Plan, model: str, headers: dict[str, str]) -> Completion:
     return Completion(
         model, probe.prompt, probe.max_tokens, probe.stream, probe.chat, {**plan.gateway.headers, **headers}
     )
+
+
+def marks(plan: Plan) -> dict[str, str]:
+    """Return the side, old or new, of each mark that the route sets on answers: the pool's namespace and name."""
+    namespace = plan.route.namespace
+    return {f"{namespace}/{name}": side for side, name in (("old", plan.old), ("new", plan.new))}
 
 
 @dataclass
@@ -99,11 +106,15 @@ class Probe:
         for number, (stream, each) in enumerate(self._loads):
             answers = each.answers(self._taken[number])
             self._taken[number] += len(answers)
-            parts.append((answers, stream.pool, not stream.pool))
-        known = {pod for answers, _, _ in parts for pod in answers.by_pod()}
+            parts.append((answers, stream.pool))
+        known = {pod for answers, _ in parts for pod in answers.by_pod()}
         if known - {""} - self._pods.keys() or time.monotonic() - self._read_at > POOLS_SECONDS:
             self.refresh()
-        return observe(parts, self._pods)
+        return observe(parts, self._pods, marks(self._plan))
+
+    def behind(self) -> str:
+        """Say why the probe does not send as the plan says; empty while it does (Load.behind)."""
+        return next(filter(None, (each.behind() for _, each in self._loads)), "")
 
     def _gained(self, side: str, pool: Pool | None) -> tuple[int | None, str]:
         """The picks of a pool's EPP since the first reading, or why they are not known."""
@@ -122,12 +133,9 @@ class Probe:
 @contextmanager
 def probing(plan: Plan, client: Client) -> Iterator[Probe]:
     """Send the plan's probe requests while the block runs; leaving it awaits those in flight."""
-    with ExitStack() as stack:
-        loads = [
-            (stream, stack.enter_context(background(plan.gateway.url, stream.request, _load(plan, stream))))
-            for stream in streams(plan)
-        ]
-        yield Probe(plan, client, loads)
+    kinds = streams(plan)
+    with apart([(plan.gateway.url, kind.request, _load(plan, kind)) for kind in kinds]) as loads:
+        yield Probe(plan, client, list(zip(kinds, loads, strict=True)))
 
 
 def _load(plan: Plan, stream: Stream) -> load.Plan:

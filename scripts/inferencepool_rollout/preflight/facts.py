@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from inferencepool_rollout.evidence.observed import observe
-from inferencepool_rollout.evidence.probe import Stream, completion, streams
+from inferencepool_rollout.evidence.probe import Stream, completion, marks, streams
 from inferencepool_rollout.evidence.prometheus import ask, filled
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.apis import LEASES, PODS, POOLS, ROUTES, SECRETS, SERVICES, Api
@@ -148,7 +148,7 @@ def _one(plan: Plan, snapshot: Snapshot, stream: Stream) -> Asked:
         if (pool := snapshot.pools[name])
         for pod in pool.servers
     }
-    (by,) = observe([(answers, "", True)], sides).pool.tolist()
+    (by,) = observe([(answers, "")], sides, marks(plan)).pool.tolist()
     return Asked(stream.name, stream.pool, by)
 
 

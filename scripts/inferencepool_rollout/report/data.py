@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from inferencepool_rollout.drive.observation import SPLIT_ALPHA
 from inferencepool_rollout.drive.run_log import COLUMNS, Event, answers_of
 from inferencepool_rollout.evidence.decision import Finding, State
 from inferencepool_rollout.evidence.observed import NOBODY, Observed, joined
+from inferencepool_rollout.evidence.trust import SPLIT_ALPHA
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.plan import Plan, Unit
 from inferencepool_rollout.traffic.quantiles import Floats, lower_bound, upper_bound

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from inferencepool_lab.builds.versions import versions
+from inferencepool_lab.gateways.gateway import chosen
 from inferencepool_rollout.failure import Failure
 from kit.node import on_node, processes
 from kit.pools import change
@@ -12,8 +13,7 @@ from kit.two_pools import FAULTED, TwoPools
 from kit.wait import KUBELET_SECONDS, wait_until
 
 SERVER, PICKER = "model-server", "epp"
-GATEWAY = ("--namespace", "default", "deployment/inference-gateway-istio")
-ISTIOD = ("--namespace", "istio-system", "deployment/istiod")
+PROXY, CONTROLLER = chosen().proxy, chosen().controller
 API_SERVER = "kube-apiserver.yaml"
 PROGRAMS = {SERVER: "llm-d-inference-sim", PICKER: "epp"}
 NEXT_TAG = "next"
@@ -82,21 +82,22 @@ def scale_servers_up(pools: TwoPools) -> None:
 
 
 def restart_gateway(pools: TwoPools) -> None:
-    namespace, name, deployment = GATEWAY
-    pools.namespace.cluster.kubectl("rollout", "restart", namespace, name, deployment)
-    pools.namespace.cluster.kubectl("rollout", "status", namespace, name, deployment, "--timeout=120s")
-
-
-def stop_istiod_and_move_weight(pools: TwoPools) -> None:
     cluster = pools.namespace.cluster
-    cluster.kubectl("scale", *ISTIOD, "--replicas=0")
-    cluster.kubectl("wait", *ISTIOD[:2], "pods", "--selector=app=istiod", "--for=delete", "--timeout=60s")
+    cluster.kubectl("rollout", "restart", *PROXY.words)
+    cluster.kubectl("rollout", "status", *PROXY.words, "--timeout=120s")
+
+
+def stop_controller_and_move_weight(pools: TwoPools) -> None:
+    cluster = pools.namespace.cluster
+    cluster.kubectl("scale", *CONTROLLER.words, "--replicas=0")
+    cluster.kubectl("wait", *CONTROLLER.pods, "--for=delete", "--timeout=60s")
     pools.split(80)
 
 
-def start_istiod(pools: TwoPools) -> None:
-    pools.namespace.cluster.kubectl("scale", *ISTIOD, "--replicas=1")
-    pools.namespace.cluster.kubectl("rollout", "status", *ISTIOD, "--timeout=120s")
+def start_controller(pools: TwoPools) -> None:
+    cluster = pools.namespace.cluster
+    cluster.kubectl("scale", *CONTROLLER.words, "--replicas=1")
+    cluster.kubectl("rollout", "status", *CONTROLLER.words, "--timeout=120s")
     pools.follow(80)
 
 

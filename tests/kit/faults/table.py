@@ -120,7 +120,7 @@ ROWS = (
         both(until(5, NO_SERVER, LATE, CUT)),
     ),
     Row("gateway restarted", inject.restart_gateway, inject.wait_until_ready, 2),
-    Row("istiod down while weight moves", inject.stop_istiod_and_move_weight, inject.start_istiod, 5, split=80),
+    Row("istiod down while weight moves", inject.stop_controller_and_move_weight, inject.start_controller, 5, split=80),
     Row("API server down", inject.stop_api_server, inject.start_api_server, 20),
     Row("pool upgraded: image, argument, plugins", inject.upgrade, inject.roll_back, 2),
     Row("pool upgraded to slow starters", inject.upgrade_to_slow_starters, inject.roll_back, 2),

@@ -15,7 +15,7 @@ from kit.namespace import RESTRICTED, Namespace, new_namespace
 def namespace_for(cluster: Cluster, *lines: Line) -> Iterator[Namespace]:
     """A namespace under the restricted profile on a node that has the images of these lines."""
     images = [line.image for line in lines]
-    pull.ensure(cluster.engine, images)
+    pull.ensure(cluster.docker, images)
     cluster.load(*images)
     with new_namespace(cluster, "epp", labels=RESTRICTED, uninstall=True) as namespace:
         yield namespace

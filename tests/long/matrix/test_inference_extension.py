@@ -8,8 +8,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from inferencepool_lab.builds.programs import downloaded
 from kit.charts import ROOT, Manifest, render
-from kit.modules import downloaded
 from kit.scenarios import of_kind
 from kit.schemas import Schema, of_crds
 from long.matrix.compatibility import EXTENSION, HELMS, TAGS, Compatibility

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from inferencepool_lab.builds.programs import downloaded
 from inferencepool_lab.builds.versions import versions
 from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_lab.demo import STAGES
@@ -17,7 +18,6 @@ from inferencepool_lab.stage import Stage, run_stage
 from kit import dry_run, kubeconform
 from kit.charts import RenderError, render
 from kit.demo import REQUESTS, demo_pools
-from kit.modules import downloaded
 from kit.scenarios import OF_KIND, SCENARIOS
 from kit.schemas import schema_folder
 from long.matrix.compatibility import CLUSTERS, HELMS, KUBERNETES, Cell, Compatibility

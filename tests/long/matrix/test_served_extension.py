@@ -12,13 +12,12 @@ from typing import Any
 import pytest
 import yaml
 
-from inferencepool_lab.builds.programs import module_folder
+from inferencepool_lab.builds.programs import downloaded, module_folder
 from inferencepool_lab.builds.versions import versions
 from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_rollout.failure import Failure
 from kit import dry_run
 from kit.charts import CHARTS, Manifest
-from kit.modules import downloaded
 from kit.scenarios import KIND_POOL
 from kit.wait import wait_until
 from long.matrix.compatibility import EXTENSION, HELMS, TAGS, Compatibility

@@ -54,7 +54,7 @@ class Servers:
         on_node(self.namespace.cluster, "mkdir", "--parents", self._disk)
         for name in ("models", "adapters"):
             cluster = self.namespace.cluster
-            cluster.engine.docker("cp", folder / name, f"{cluster.name}-control-plane:{self._disk}")
+            cluster.docker.run("cp", folder / name, f"{cluster.name}-control-plane:{self._disk}")
             self.namespace.apply(*self._claim(name))
 
     def remove_claims(self) -> None:

@@ -10,16 +10,16 @@ import pytest
 
 CLOSED = """
 import os, sys
-from inferencepool_lab import docker as engine
+from inferencepool_lab import docker
 from inferencepool_rollout.failure import run_cli
-engine.OWN = "unix:///nonexistent"
+docker.OWN = "unix:///nonexistent"
 if os.geteuid() == 0:
     os.setresuid(65534, 65534, 65534)
-run_cli(lambda: engine.engine() and 0)
+run_cli(lambda: docker.ensure() and 0)
 """
 
 
-def _ask_for_an_engine(docker_host: str) -> subprocess.CompletedProcess[str]:
+def _ask_for_docker(docker_host: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "DOCKER_HOST": docker_host, "DOCKER_CONFIG": "/nonexistent"}
     return subprocess.run([sys.executable, "-c", CLOSED], env=environment, capture_output=True, text=True, check=False)
 
@@ -38,12 +38,12 @@ def test_a_docker_socket_closed_to_this_user_is_one_line_with_the_remedy(folder_
         server.bind(str(path))
         server.listen()
         path.chmod(0o000)
-        done = _ask_for_an_engine(f"unix://{path}")
+        done = _ask_for_docker(f"unix://{path}")
     _is_one_line(done, "this user may not use docker (permission denied on its socket); join the group docker")
 
 
 def test_a_docker_that_does_not_run_is_one_line_with_the_remedy(folder_for_all: Path) -> None:
-    _is_one_line(_ask_for_an_engine(f"unix://{folder_for_all}/docker.sock"), "docker does not answer; start Docker")
+    _is_one_line(_ask_for_docker(f"unix://{folder_for_all}/docker.sock"), "docker does not answer; start Docker")
 
 
 def _is_one_line(done: subprocess.CompletedProcess[str], cause: str) -> None:
