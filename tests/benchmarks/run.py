@@ -1,8 +1,4 @@
-"""All benchmarks, or those that are named, one after the other; only all of them write docs/benchmarks.md.
-
-./scripts/bench                  everything: a cluster of the demo's own is made, and removed at the end
-./scripts/bench render scale     these parts, printed; propagation and scale use the cluster of --name if it is up
-"""
+"""All benchmarks, or those that are named, one after the other; only all of them write docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -12,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import demo_phases, load_rate, propagation, render_time, scale
+from benchmarks import demo_phases, load_rate, probe_clock, propagation, render_time, scale
 from benchmarks.plot import plot
 from benchmarks.result import Result, machine
 from inferencepool_lab import demo
@@ -44,6 +40,7 @@ def parts(name: str, port: int) -> Mapping[str, Callable[[], Result]]:
     return {
         "render": lambda: render_time.measure(runs=20, helm_name="helm4"),
         "load": lambda: load_rate.measure(workers=16, length=5),
+        "probe": lambda: probe_clock.measure(rate=200, seconds=10),
         "demo": lambda: demo_phases.measure(name, port),
         "propagation": lambda: propagation.measure(Namespace(with_pools(name, port), "default"), changes=20),
         "scale": lambda: scale.measure(ready(name, port)),

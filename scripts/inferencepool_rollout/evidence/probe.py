@@ -51,7 +51,13 @@ def completion(plan: Plan, model: str, headers: dict[str, str]) -> Completion:
     """Return the probe's request for a model, with further headers."""
     probe = plan.probe
     return Completion(
-        model, probe.prompt, probe.max_tokens, probe.stream, probe.chat, {**plan.gateway.headers, **headers}
+        model=model,
+        prompt=probe.prompt,
+        max_tokens=probe.max_tokens,
+        stream=probe.stream,
+        chat=probe.chat,
+        headers={**plan.gateway.headers, **headers},
+        usage=probe.usage,
     )
 
 

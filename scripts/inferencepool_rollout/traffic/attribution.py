@@ -39,16 +39,25 @@ SERVED = Counter(
 )
 
 
-def by_pool(answers: Answers, pools: Mapping[str, str]) -> collections.Counter[str]:
-    """Count the good answers by pool.
+NOBODY = "no pool or pod"
 
-    `pools`: pod name -> pool name. Answers by a pod that is not in it count under "pod <name>", those that name no
-    pod under "no pod", so that none goes missing.
+
+def by_pool(answers: Answers, pools: Mapping[str, str]) -> collections.Counter[str]:
+    """Count the good answers by pool: the one that the route marked (x-inference-pool), else the pod's.
+
+    `pools`: pod name -> pool name. So that none goes missing, answers by a pod that is not in it count under "pod
+    <name>", those that name neither under NOBODY, and those whose mark and pod contradict each other under "<pool>, by
+    a pod of <pool>".
     """
-    counts: collections.Counter[str] = collections.Counter()
-    for pod, answered in answers.by_pod().items():
-        counts[pools.get(pod) or (f"pod {pod}" if pod else "no pod")] += answered
-    return counts
+    good = answers.where(answers.good)
+    named = zip(good.pool.tolist(), good.pod.tolist(), strict=True)
+    return collections.Counter(_pool(mark.rpartition("/")[2], pools.get(pod, ""), pod) for mark, pod in named)
+
+
+def _pool(marked: str, by_pod: str, pod: str) -> str:
+    if marked and by_pod and marked != by_pod:
+        return f"{marked}, by a pod of {by_pod}"
+    return marked or by_pod or (f"pod {pod}" if pod else NOBODY)
 
 
 def pool_pods(client: Client, namespace: str) -> dict[str, str]:

@@ -21,6 +21,7 @@ from inferencepool_rollout.traffic.request import Completion, exchange
 LATE_SECONDS = 0.02
 BACKLOG_SECONDS = 1.0
 RECENT = 1000
+_TIMER = 0.002  # seconds that uvloop's timers, which count whole milliseconds, may be early
 _NAP = 0.2  # seconds after which a waiting worker looks whether the load was stopped
 
 
@@ -156,7 +157,7 @@ class Load:
                 aiohttp.ClientSession(
                     connector=aiohttp.TCPConnector(limit=plan.workers, force_close=not plan.keep_alive),
                     cookie_jar=aiohttp.DummyCookieJar(),
-                    timeout=aiohttp.ClientTimeout(total=plan.timeout),
+                    timeout=aiohttp.ClientTimeout(total=plan.timeout + _TIMER),
                     headers={
                         "Content-Type": "application/json",
                         "User-Agent": "inferencepool-rollout",
