@@ -75,12 +75,12 @@ def pools_by_prefix(pods: Iterable[str], pools: Iterable[str]) -> dict[str, str]
 
 def picks(client: Client, namespace: str, pool: str) -> int:
     """Return how many picks the EPP pods of a pool have made since they started; see picks_of."""
-    return picks_of(client, _pool(client, namespace, pool))
+    return picks_of(client, _found(client, namespace, pool))
 
 
 def served(client: Client, namespace: str, pool: str) -> int:
     """Return how many requests the model servers of a pool have finished since they started; see served_of."""
-    return served_of(client, _pool(client, namespace, pool))
+    return served_of(client, _found(client, namespace, pool))
 
 
 def picks_of(client: Client, pool: Pool) -> int:
@@ -114,7 +114,7 @@ def served_of(client: Client, pool: Pool) -> int:
     return _sum(client, pool, [(name, port) for name in pods for port in pool.ports], SERVED)
 
 
-def _pool(client: Client, namespace: str, name: str) -> Pool:
+def _found(client: Client, namespace: str, name: str) -> Pool:
     pool = read_pools(client, namespace, [name])[name]
     if pool is None:
         raise Failure(f"there is no InferencePool {namespace}/{name}")
