@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from kit.plans import ROOT, TEXT
 from unit.kube.test_client import kubeconfig
-from unit.rollout.plans import ROOT, TEXT
 
 NOWHERE = "http://127.0.0.1:1"
 
