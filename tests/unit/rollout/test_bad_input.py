@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from kit.plans import ROOT, TEXT
+from kit.charts import ROOT
+from kit.plans import TEXT
 from unit.kube.test_client import kubeconfig
 
 NOWHERE = "http://127.0.0.1:1"
