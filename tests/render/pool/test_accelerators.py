@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from charts import CHARTS, Manifest, RenderError, only, render
+from kit.charts import CHARTS, Manifest, RenderError, only, render
 
 FAMILIES = {
     path.stem: yaml.safe_load(path.read_text()) for path in (CHARTS / "inferencepool/files/accelerators").glob("*.yaml")

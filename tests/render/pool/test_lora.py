@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from charts import Manifest, RenderError, only, render
+from kit.charts import Manifest, RenderError, only, render
 
 ADAPTER = {"id": "food-review-1", "source": "Kawon/llama3.1-food-finetune_v14_r8"}
 CLAIM = {"persistentVolumeClaim": {"claimName": "adapters"}}

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from charts import CHARTS, Manifest, RenderError, only, render
-from epp_lines import data_of as epp_data
 from inferencepool_lab.builds.programs import module_folder
+from kit.charts import CHARTS, Manifest, RenderError, only, render
+from kit.epp_lines import data_of as epp_data
 
 PRESETS: dict[str, dict[str, Any]] = {
     "vllm": {},

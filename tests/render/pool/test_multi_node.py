@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from charts import Manifest, RenderError, only, render
+from kit.charts import Manifest, RenderError, only, render
 
 TWO_NODES: dict[str, Any] = {
     "accelerator": {"preset": "nvidia-h100-80gb", "count": 8},

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from charts import CHARTS
 from inferencepool_rollout.kube.apis import APIS
+from kit.charts import CHARTS
 
 FILES = sorted((CHARTS / "inferencepool/files/api").glob("*.yaml"))
 KEPT = {

@@ -11,12 +11,11 @@ from jsonschema import Draft202012Validator
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.plan import Plan, seconds, written
 from inferencepool_rollout.plan_file import read_plan
-from unit.rollout.plans import ROOT, TEXT, plan_of
+from kit.plans import TEXT, plan_of
+from kit.scenarios import PLANS
 
-READY = sorted((ROOT / "values" / "plans").glob("*.yaml"))
 
-
-@pytest.mark.parametrize("file", READY, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", PLANS, ids=lambda file: file.stem)
 def test_a_ready_plan_is_accepted(file: Path) -> None:
     plan = read_plan(file)
     assert plan.steps[-1].percent == 100
@@ -24,13 +23,13 @@ def test_a_ready_plan_is_accepted(file: Path) -> None:
 
 
 def test_there_is_a_ready_plan_for_each_use_case_of_the_guide() -> None:
-    assert [file.stem for file in READY] == ["accelerator-update", "base-model-update", "server-framework-update"]
+    assert [file.stem for file in PLANS] == ["accelerator-update", "base-model-update", "server-framework-update"]
 
 
 def test_the_schema_is_one_and_takes_what_the_reader_takes() -> None:
     schema = Plan.model_json_schema()
     Draft202012Validator.check_schema(schema)
-    for file in READY:
+    for file in PLANS:
         Draft202012Validator(schema).validate(yaml.safe_load(file.read_text()))
 
 

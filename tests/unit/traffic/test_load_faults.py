@@ -16,8 +16,8 @@ from inferencepool_rollout.traffic import load as loads
 from inferencepool_rollout.traffic.answers import Answer
 from inferencepool_rollout.traffic.load import Plan, background, send
 from inferencepool_rollout.traffic.request import Completion
-from unit.traffic import completion_servers as servers
-from unit.traffic.completion_servers import serving
+from kit import completion_servers as servers
+from kit.completion_servers import serving
 
 
 class Raw:
