@@ -14,6 +14,8 @@ import pytest
 from inferencepool_lab.builds.tools import tool
 from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_rollout.exit_codes import ExitCode
+from inferencepool_rollout.traffic.load import Plan, send
+from inferencepool_rollout.traffic.request import Completion
 from kit.charts import CHARTS
 from kit.rollout import Rollout, rollout
 
@@ -50,11 +52,35 @@ def weights(old: int, new: int) -> list[dict[str, object]]:
 
 
 def upgrade(stage: Rollout, percent: int) -> None:
+    words = ("--reset-then-reuse-values", "--set", f"weights.new={percent},guards.force=true")
+    stage.namespace.helm("upgrade", "route", CHARTS / "rollout-route", *words)
+
+
+def answered_by_others(stage: Rollout) -> int:
+    """How many of ASKED requests another pool than the old one answered, or nobody."""
+    request = Completion("food-review", headers={"Host": stage.namespace.host})
+    answers = send(stage.namespace.cluster.gateway_url, request, Plan(count=ASKED, workers=4))
+    return ASKED - sum(count for pod, count in answers.by_pod().items() if pod.startswith("pool-old-"))
+
+
+def taken_back(stage: Rollout, done: subprocess.CompletedProcess[str], code: int = 0) -> None:
+    said = done.stdout + done.stderr
+    assert done.returncode == code, said
+    assert "Traceback" not in said
+    assert (stage.percent("pool-old"), stage.percent("pool-new")) == (100, 0), said
+    assert answered_by_others(stage) == 0, said
+
+
+def test_after_a_hand_edit_at_weight_0(stage: Rollout) -> None:
+    patch(stage, backendRefs=weights(50, 50))
+    taken_back(stage, stage.run("rollback"))
+
+
+def test_after_a_helm_that_was_killed_in_the_first_shift(stage: Rollout) -> None:
     command: list[str | Path] = [
         tool(stage.namespace.cluster.helm_tool), "--namespace", stage.namespace.name, "upgrade", "route",
         CHARTS / "rollout-route", "--reset-then-reuse-values", "--set", "weights.new=10",
     ]  # fmt: skip
-
     with subprocess.Popen(command, env=stage.environment) as helm:
         while stage.percent("pool-new") != 10 and helm.poll() is None:
             time.sleep(0.02)
