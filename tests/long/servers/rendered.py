@@ -1,0 +1,85 @@
+"""What the pool's chart renders for a version of a model server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from charts import VALUES, Manifest, render
+from long.servers.supported import Package, Version
+
+ADAPTERS = {"adapters": [{"id": "food-review-1", "source": "/adapters/food-review-1"}]}
+# Values under which a server gets all the arguments that the chart knows for it.
+SHAPES: dict[str, dict[str, dict[str, Any]]] = {
+    "vllm": {
+        "no adapters": {"lora": {"mode": "none"}},
+        "adapters by the syncer": {"lora": {"mode": "syncer", **ADAPTERS}},
+        "adapters by flags": {"lora": {"mode": "static", **ADAPTERS}},
+        "adapters by vLLM's resolver": {"lora": {"mode": "resolver"}},
+    },
+    "sglang": {"no adapters": {"lora": {"mode": "none"}}},
+}
+# Shapes of a server whose accelerator can be cut or joined.
+PARALLEL: dict[str, dict[str, Any]] = {
+    "layers split in a node": {
+        "lora": {"mode": "none"}, "accelerator": {"count": 2}, "modelServer": {"pipelineParallelSize": 2},
+    },
+    "layers split over nodes": {
+        "lora": {"mode": "none"},
+        "accelerator": {"count": 8},
+        "modelServer": {"pipelineParallelSize": 2},
+        "leaderWorkerSet": {"enabled": True, "size": 2},
+    },
+}  # fmt: skip
+# What a pod of a LeaderWorkerSet has in its environment.
+OF_A_GROUP = {"$(LWS_GROUP_SIZE)": "2", "$(LWS_WORKER_INDEX)": "1", "$(LWS_LEADER_ADDRESS)": "pool-0.pool.default"}
+
+
+def shapes(package: Package) -> dict[str, dict[str, Any]]:
+    """Return values by what they ask for, for all that the package's server and accelerator can do."""
+    parallel = PARALLEL if package.accelerator.startswith("nvidia") else {}
+    return {**SHAPES[package.server], **parallel}
+
+
+def examples(server: str) -> list[Path]:
+    """Return the values that people copy for a pool of that server."""
+    pools = [*VALUES.glob("accelerators/*.yaml"), *VALUES.glob("model-servers/*.yaml"), VALUES / "multi-node.yaml"]
+    return [path for path in sorted(pools) if any(_containers(render("inferencepool", "pool", files=[path]), server))]
+
+
+def containers(version: Version, values: dict[str, Any]) -> list[Manifest]:
+    """Return the server's containers (several for several nodes) of a pool with that version of the server."""
+    package = version.package
+    provider = "gke" if package.accelerator.startswith(("nvidia", "google")) else "bare"
+    accelerator = {"preset": package.accelerator, **values.get("accelerator", {})}
+    image = {"tag": f"v{version.number}"}
+    server = {"preset": package.server, "image": image, **values.get("modelServer", {})}
+    whole = {**values, "provider": provider, "accelerator": accelerator, "modelServer": server}
+    return list(_containers(render("inferencepool", "pool", whole), package.server))
+
+
+def command_lines(found: list[Manifest]) -> list[list[str]]:
+    """Return the arguments of containers, with what the kubelet fills in."""
+    lines = []
+    for container in found:
+        line = container["args"]
+        for name, value in OF_A_GROUP.items():
+            line = [word.replace(name, value) for word in line]
+        lines.append(line)
+    return lines
+
+
+def _containers(manifests: list[Manifest], server: str) -> Iterator[Manifest]:
+    entry = {"vllm": "vllm", "sglang": "sglang.launch_server"}[server]
+    for manifest in manifests:
+        for template in _templates(manifest.get("spec") or {}):
+            container = template["spec"]["containers"][0]
+            if entry in container.get("command", []):
+                yield container
+
+
+def _templates(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    group = spec.get("leaderWorkerTemplate", {})
+    found = [spec.get("template"), group.get("leaderTemplate"), group.get("workerTemplate")]
+    return [template for template in found if template and "containers" in template.get("spec", {})]
