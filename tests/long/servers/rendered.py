@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from charts import VALUES, Manifest, render
@@ -42,10 +40,11 @@ def shapes(package: Package) -> dict[str, dict[str, Any]]:
     return {**SHAPES[package.server], **parallel}
 
 
-def examples(server: str) -> list[Path]:
-    """Return the values that people copy for a pool of that server."""
-    pools = [*VALUES.glob("accelerators/*.yaml"), *VALUES.glob("model-servers/*.yaml"), VALUES / "multi-node.yaml"]
-    return [path for path in sorted(pools) if any(_containers(render("inferencepool", "pool", files=[path]), server))]
+def examples(server: str) -> dict[str, list[Manifest]]:
+    """Return the server's containers of the pools of that server in values/, by file."""
+    files = [*VALUES.glob("accelerators/*.yaml"), *VALUES.glob("model-servers/*.yaml"), VALUES / "multi-node.yaml"]
+    rendered = {path.name: _containers(render("inferencepool", "pool", files=[path]), server) for path in sorted(files)}
+    return {name: found for name, found in rendered.items() if found}
 
 
 def containers(version: Version, values: dict[str, Any]) -> list[Manifest]:
@@ -56,7 +55,7 @@ def containers(version: Version, values: dict[str, Any]) -> list[Manifest]:
     image = {"tag": f"v{version.number}"}
     server = {"preset": package.server, "image": image, **values.get("modelServer", {})}
     whole = {**values, "provider": provider, "accelerator": accelerator, "modelServer": server}
-    return list(_containers(render("inferencepool", "pool", whole), package.server))
+    return _containers(render("inferencepool", "pool", whole), package.server)
 
 
 def command_lines(found: list[Manifest]) -> list[list[str]]:
@@ -70,16 +69,13 @@ def command_lines(found: list[Manifest]) -> list[list[str]]:
     return lines
 
 
-def _containers(manifests: list[Manifest], server: str) -> Iterator[Manifest]:
+def _containers(manifests: list[Manifest], server: str) -> list[Manifest]:
     entry = {"vllm": "vllm", "sglang": "sglang.launch_server"}[server]
-    for manifest in manifests:
-        for template in _templates(manifest.get("spec") or {}):
-            container = template["spec"]["containers"][0]
-            if entry in container.get("command", []):
-                yield container
+    found = [manifest for manifest in manifests if manifest["kind"] in ("Deployment", "LeaderWorkerSet")]
+    first = [template["spec"]["containers"][0] for manifest in found for template in _templates(manifest["spec"])]
+    return [container for container in first if entry in container.get("command", [])]
 
 
 def _templates(spec: dict[str, Any]) -> list[dict[str, Any]]:
     group = spec.get("leaderWorkerTemplate", {})
-    found = [spec.get("template"), group.get("leaderTemplate"), group.get("workerTemplate")]
-    return [template for template in found if template and "containers" in template.get("spec", {})]
+    return [one for one in (spec.get("template"), group.get("leaderTemplate"), group.get("workerTemplate")) if one]

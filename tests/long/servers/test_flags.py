@@ -2,42 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from long.servers.rendered import command_lines, containers, shapes
-from long.servers.supported import VERSIONS, Answer, Version, ask
+from long.servers import page
+from long.servers.rendered import command_lines, containers, examples, shapes
+from long.servers.supported import PACKAGES, VERSIONS, Answer, Package, Version, ask
 
-SERVERS = {"vllm", "sglang"}
+# Command lines, each with what the values ask for.
+Lines = list[tuple[str, list[str]]]
 
 
 @pytest.fixture(scope="session")
-def answers() -> Iterator[dict[Version, Answer]]:
-    """What each version says to all that the chart renders for it."""
+def lines() -> dict[Version, Lines]:
+    """What the chart renders for each version."""
+    return {version: _rendered(version) for version in VERSIONS}
+
+
+def _rendered(version: Version) -> Lines:
+    found = {shape: containers(version, values) for shape, values in shapes(version.package).items()}
+    return [(shape, line) for shape, some in found.items() for line in command_lines(some)]
+
+
+@pytest.fixture(scope="session")
+def answers(lines: dict[Version, Lines]) -> dict[Version, Answer]:
+    """What each version's own parser says to that, line by line."""
     with ThreadPoolExecutor() as pool:
-        yield dict(zip(VERSIONS, pool.map(_answer, VERSIONS), strict=True))
-
-
-def _lines(version: Version) -> list[tuple[str, list[str]]]:
-    found = [(shape, containers(version, values)) for shape, values in shapes(version.package).items()]
-    return [(shape, line) for shape, some in found for line in command_lines(some)]
-
-
-def _answer(version: Version) -> Answer:
-    return ask(version, [line for _, line in _lines(version)])
+        said = pool.map(lambda version: ask(version, [line for _, line in lines[version]]), VERSIONS)
+        return dict(zip(VERSIONS, said, strict=True))
 
 
 @pytest.mark.parametrize("version", VERSIONS, ids=str)
-def test_a_versions_own_parser_takes_what_the_chart_renders_for_it(
-    version: Version, answers: dict[Version, Answer]
+def test_a_version_takes_what_the_chart_renders_for_it(
+    version: Version, lines: dict[Version, Lines], answers: dict[Version, Answer]
 ) -> None:
-    lines, errors = _lines(version), answers[version].errors
-    assert lines
-    assert [(shape, error) for (shape, _), error in zip(lines, errors, strict=True) if error] == []
+    errors = zip(lines[version], answers[version].errors, strict=True)
+    assert [(shape, error) for (shape, _), error in errors if error] == []
 
 
-@pytest.mark.parametrize("server", sorted(SERVERS))
-def test_the_newest_versions_own_parser_takes_the_examples(server: str) -> None:
-    pass
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
+def test_a_parser_refuses_what_is_no_flag_or_no_value_of_one(package: Package) -> None:
+    """So its silence means something."""
+    model = {"vllm": ["model"], "sglang": ["--model-path", "model"]}[package.server]
+    newest = Version(package, package.versions[-1])
+    unknown, wrong = ask(newest, [[*model, "--no-such-flag"], [*model, "--port", "http"]]).errors
+    assert unknown and "--no-such-flag" in unknown
+    assert wrong and "--port" in wrong
+
+
+@pytest.mark.parametrize("package", PACKAGES[:1] + PACKAGES[-1:], ids=lambda package: package.name)
+def test_the_newest_version_takes_the_examples_that_people_copy(package: Package) -> None:
+    found = examples(package.server)
+    assert found
+    some = [line for containers_of_one in found.values() for line in command_lines(containers_of_one)]
+    assert [error for error in ask(Version(package, package.versions[-1]), some).errors if error] == []
+
+
+def test_the_page_says_what_each_version_knows(lines: dict[Version, Lines], answers: dict[Version, Answer]) -> None:
+    used = {
+        version: {word for _, line in some for word in line if word.startswith("--")} for version, some in lines.items()
+    }
+    page.write(used, answers)
+    assert all(f"## {package.name}" in page.FILE.read_text() for package in PACKAGES)
