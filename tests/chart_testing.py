@@ -83,7 +83,7 @@ def git(folder: Path, *arguments: str) -> None:
 
 def scenarios(chart: str) -> list[Path]:
     """The values that ct tries a chart with: its ci/ files, and for a pool first what people copy for kind."""
-    copied = [VALUES / "kind/pool.yaml"] if chart == "inferencepool" else []
+    copied = [VALUES / "pool/kind/simulator.yaml"] if chart == "inferencepool" else []
     return copied + sorted((CHARTS / chart).glob("ci/*-values.yaml"))
 
 

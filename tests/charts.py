@@ -18,6 +18,8 @@ from inferencepool_lab.builds.tools import tool
 ROOT = Path(__file__).parents[1]
 CHARTS = ROOT / "charts"
 VALUES = ROOT / "values"
+VALUES_OF = {"inferencepool": VALUES / "pool", "rollout-route": VALUES / "route"}
+"""The folder of the files of values for each chart."""
 NAMES = sorted(path.parent.name for path in CHARTS.glob("*/Chart.yaml"))
 
 SHORT_LIFE = {

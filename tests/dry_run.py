@@ -11,8 +11,7 @@ from inferencepool_lab.cluster.handle import Cluster
 
 SCENARIOS = sorted(
     [(path.parents[1].name, path) for path in CHARTS.glob("*/ci/*-values.yaml")]
-    + [("inferencepool", path) for path in VALUES.glob("kind/pool*.yaml")]
-    + [("rollout-route", path) for path in VALUES.glob("route*.yaml")]
+    + [("inferencepool", VALUES / "pool/kind/simulator.yaml"), ("rollout-route", VALUES / "route/route.yaml")]
 )
 
 

@@ -11,6 +11,8 @@ from charts import CHARTS
 from inferencepool_lab.builds.versions import versions
 
 FILES = CHARTS / "inferencepool/files"
+PRESETS: dict[str, Any] = {path.stem: yaml.safe_load(path.read_text()) for path in FILES.glob("plugins/*.yaml")}
+"""The plugin presets by their name, as their files have them."""
 CURRENT = "1.5"
 
 
@@ -42,35 +44,47 @@ class Line:
         return versions().images[self.image].name.split(":")[1]
 
     @property
-    def generation(self) -> str:
-        """Its file in files/epp and its folder in files/plugins."""
+    def family(self) -> str:
+        """Its family in the chart, a file of files/epp."""
         return "0.5" if self.name == "0.5" else "1.x"
 
     @property
     def values(self) -> dict[str, str]:
         """What chooses it in the chart, key to value."""
-        return {"api.generation": {"0.5": "x-k8s", "1.x": "v1"}[self.generation], "epp.image.tag": self.tag}
+        return {"api.version": {"0.5": "x-k8s", "1.x": "v1"}[self.family], "epp.image.tag": self.tag}
 
     @property
     def presets(self) -> list[str]:
         """The plugin presets that the chart allows for it."""
-        return [preset for preset, since in data_of(self.generation)["presets"].items() if self.reads(since)]
+        return [name for name, since in presets_of(self.family).items() if self.reads(since)]
 
     @property
     def rewrites(self) -> bool:
         """Whether it reads InferenceModelRewrites, as the chart has it."""
-        return self.reads(data_of(self.generation)["rewrites"])
+        return self.reads(data_of(self.family)["rewrites"])
 
     def reads(self, since: str) -> bool:
         """Whether it is `since`, the first image that can do something (empty for none), or newer."""
         return bool(since) and self.version >= tuple(int(part) for part in since.split("."))
 
 
-def data_of(generation: str) -> dict[str, Any]:
-    """What files/epp/<generation>.yaml holds from `metrics` on: before, it reads values."""
-    text = (FILES / f"epp/{generation}.yaml").read_text()
+def data_of(family: str) -> dict[str, Any]:
+    """What files/epp/<family>.yaml holds from `metrics` on: before, it reads values."""
+    text = (FILES / f"epp/{family}.yaml").read_text()
     data: dict[str, Any] = yaml.safe_load(text[text.index("\nmetrics:") :])
     return data
+
+
+def presets_of(family: str) -> dict[str, str]:
+    """The plugin presets that a family of the EPP has, each with the first version that decodes it."""
+    return {name: data["families"][family]["since"] for name, data in PRESETS.items() if family in data["families"]}
+
+
+def config_of(preset: str, family: str) -> dict[str, Any]:
+    """The configuration of a plugin preset for a family of the EPP, without apiVersion and kind."""
+    data = PRESETS[preset]
+    config: dict[str, Any] = data["families"][family].get("config", data["config"])
+    return config
 
 
 LINES = tuple(Line(name) for name in ("0.5", "1.0", "1.1", "1.2", "1.3", "1.4", CURRENT))

@@ -8,17 +8,13 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from charts import CHARTS, VALUES, Manifest, documents
+from charts import CHARTS, VALUES_OF, Manifest, documents
 from inferencepool_lab.builds.tools import tool
 from schemas import LOCATION
 
 SCENARIOS = sorted(
     [(path.parents[1].name, path) for path in CHARTS.glob("*/ci/*-values.yaml")]
-    + [
-        ("rollout-route" if path.stem.startswith("route") else "inferencepool", path)
-        for path in VALUES.rglob("*.yaml")
-        if path.parent.name != "plans"
-    ]
+    + [(chart, path) for chart, folder in VALUES_OF.items() for path in folder.rglob("*.yaml")]
 )
 """Each chart with each file of values for it."""
 

@@ -19,7 +19,7 @@ from inferencepool_rollout.progress import step
 
 ROOT = Path(__file__).parents[2]
 POOL, ROUTE = ROOT / "charts/inferencepool", ROOT / "charts/rollout-route"
-POOL_VALUES = ROOT / "values/kind/pool.yaml"
+POOL_VALUES = ROOT / "values/pool/kind/simulator.yaml"
 
 OLD, SPLIT, NEW = {"pool-old": 100, "pool-new": 0}, {"pool-old": 90, "pool-new": 10}, {"pool-old": 0, "pool-new": 100}
 ALL_TO_NEW = ("upgrade", "route", ROUTE, "--set", "weights.new=100,guards.force=true")

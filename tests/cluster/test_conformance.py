@@ -57,7 +57,7 @@ def pools(cluster: Cluster) -> Iterator[Pools]:
         for name in ASKED:
             cluster.helm(
                 "install", name, CHARTS / "inferencepool", "--namespace", namespace,
-                "--values", VALUES / "kind/pool.yaml", "--set", "modelServer.replicas=3",
+                "--values", VALUES / "pool/kind/simulator.yaml", "--set", "modelServer.replicas=3",
                 "--set-json", f"epp.plugins={json.dumps({'preset': 'custom', 'custom': PLUGINS})}",
                 "--wait", "--timeout", "3m",
             )  # fmt: skip

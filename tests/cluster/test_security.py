@@ -48,7 +48,7 @@ def team(cluster: Cluster) -> Iterator[Team]:
     try:
         cluster.helm(
             "install", "pool-old", CHARTS / "inferencepool", "--namespace", namespace, "--values",
-            VALUES / "kind/pool.yaml", "--set", "modelServer.replicas=1,epp.metricsAuth=true", "--wait",
+            VALUES / "pool/kind/simulator.yaml", "--set", "modelServer.replicas=1,epp.metricsAuth=true", "--wait",
             "--timeout", "3m",
         )  # fmt: skip
         cluster.helm("install", "route", CHARTS / "rollout-route", "--namespace", namespace, "--set-json",

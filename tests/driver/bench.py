@@ -150,7 +150,7 @@ def bench(cluster: Cluster, folder: Path, *pools: str, rate: float = 60, burn_in
     gateway = "preview.parentRefs[0].name=inference-gateway,preview.parentRefs[0].namespace=default"
     for name in pools:
         rollout.helm(
-            "install", name, CHARTS / "inferencepool", "--values", VALUES / "kind/pool.yaml",
+            "install", name, CHARTS / "inferencepool", "--values", VALUES / "pool/kind/simulator.yaml",
             "--set", "modelServer.replicas=1", "--set", gateway, "--set", PATIENCE,
             "--set-json", f"modelServer.extraArgs={json.dumps(POOLS[name])}",
         )  # fmt: skip

@@ -103,7 +103,7 @@ def bench(cluster: Cluster, failure_mode: str, settings: Mapping[str, Sequence[s
     try:
         for name in (STRUCK, OTHER):
             made.helm(
-                "install", name, CHARTS / "inferencepool", "--values", VALUES / "kind/pool.yaml",
+                "install", name, CHARTS / "inferencepool", "--values", VALUES / "pool/kind/simulator.yaml",
                 "--set", f"pool.failureMode={failure_mode}",
                 "--set", "modelServer.extraArgs={--inter-token-latency,20ms}", "--wait", "--timeout", "3m",
                 *(settings or {}).get(name, ()),

@@ -39,6 +39,15 @@ def test_the_schema_is_made_of_the_values_and_of_what_is_said_above_them() -> No
     assert made["definitions"] == {"d": {}}
 
 
+def test_a_folder_of_presets_in_an_enum_stands_for_their_names(tmp_path: Path) -> None:
+    for file, text in {"one": "a: 1\n", "two": "b: 1\npresets:\n  two-x: {}\n  two-y: {}\n"}.items():
+        path = tmp_path / f"files/kinds/{file}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    made = chart_docs.schema("T", '# @schema enum: ["", files/kinds]\na: ""\n', {})
+    assert chart_docs.with_presets(made, tmp_path)["properties"]["a"]["enum"] == ["", "one", "two-x", "two-y"]
+
+
 def test_a_comment_for_the_schema_that_is_not_yaml_is_named() -> None:
     with pytest.raises(Failure, match="not YAML.*pattern"):
         chart_docs.schema("T", "# @schema pattern: ^(a,b)?$}\na: b\n", {})

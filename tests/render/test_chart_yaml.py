@@ -2,34 +2,52 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 import yamale
 import yaml
 
-from charts import CHARTS, NAMES, ROOT
+from charts import CHARTS, NAMES
+from inferencepool_lab.publish.changes import ANNOTATION, annotated, newest
 
 SCHEMA = Path(__file__).with_name("chart-schema.yaml")
+CHANGELOG = """# Changelog
+
+## Unreleased
+
+### Added
+
+- `charts/a`: one thing, told
+  on two lines.
+- `charts/b`: another.
+
+### Changed
+
+- `charts/a`: a value.
+
+## 0.1.0
+
+### Added
+
+- `charts/a`: old.
+"""
 
 
-def newest_changes(chart: str) -> list[dict[str, str]]:
-    """The items of the changelog's newest section that begin with the chart, in Artifact Hub's form."""
-    section = (ROOT / "CHANGELOG.md").read_text().split("\n## ")[1]
-    found = []
-    for kind, items in re.findall(r"^### (\w+)\n(.*?)(?=^### |\Z)", section, re.DOTALL | re.MULTILINE):
-        for text in re.findall(rf"^- `charts/{chart}`: (.*?)(?=^- |\Z)", items, re.DOTALL | re.MULTILINE):
-            found.append({"kind": kind.lower(), "description": " ".join(text.split())})
-    return found
+def test_the_newest_changes_of_a_chart_are_those_of_its_name() -> None:
+    assert newest("a", CHANGELOG) == [
+        {"kind": "added", "description": "one thing, told on two lines."},
+        {"kind": "changed", "description": "a value."},
+    ]
 
 
 @pytest.mark.parametrize("chart", NAMES)
-def test_artifact_hub_is_told_the_changes_of_the_changelog(chart: str) -> None:
-    metadata = yaml.safe_load((CHARTS / chart / "Chart.yaml").read_text())
-    changes = newest_changes(chart)
-    assert changes
-    assert yaml.safe_load(metadata["annotations"]["artifacthub.io/changes"]) == changes
+def test_a_package_says_its_changes_and_all_that_its_chart_says(chart: str, tmp_path: Path) -> None:
+    changelog = tmp_path / "CHANGELOG.md"
+    changelog.write_text(CHANGELOG.replace("charts/a", f"charts/{chart}"))
+    said = yaml.safe_load((annotated(CHARTS / chart, changelog, tmp_path) / "Chart.yaml").read_text())
+    assert len(yaml.safe_load(said["annotations"].pop(ANNOTATION))) == 2
+    assert said == yaml.safe_load((CHARTS / chart / "Chart.yaml").read_text())
 
 
 @pytest.mark.parametrize("chart", NAMES)

@@ -23,6 +23,7 @@ from charts import CHARTS, ROOT, render
 from inferencepool_lab.builds.programs import compiled
 from inferencepool_lab.builds.tools import tool
 from inferencepool_lab.publish.__main__ import main
+from inferencepool_lab.publish.changes import newest
 from inferencepool_lab.publish.sbom import images_of
 from inferencepool_rollout.failure import Failure
 
@@ -146,6 +147,14 @@ def test_a_pull_from_the_registry_brings_the_signature_along(
     assert done.returncode == 0, done.stderr
     package = f"inferencepool-{VERSIONS['inferencepool']}.tgz"
     assert (tmp_path / package).read_bytes() == (release / package).read_bytes()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_package_says_the_newest_changes_of_its_chart(release: Path, name: str) -> None:
+    chart = yaml.safe_load(helm("helm4", "show", "chart", release / f"{name}-{VERSIONS[name]}.tgz").stdout)
+    said = yaml.safe_load(chart["annotations"]["artifacthub.io/changes"])
+    assert said
+    assert said == newest(name, (ROOT / "CHANGELOG.md").read_text())
 
 
 def test_a_package_holds_no_scenario_and_no_test_of_this_repository(release: Path) -> None:

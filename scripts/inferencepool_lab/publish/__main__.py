@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from inferencepool_lab.builds.tools import tool
-from inferencepool_lab.publish import sbom
+from inferencepool_lab.publish import changes, sbom
 from inferencepool_rollout.failure import Failure, run_cli
 from inferencepool_rollout.process import run
 from inferencepool_rollout.progress import step
@@ -35,9 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def packaged(chart: Path, folder: Path, key: str | None, keyring: Path | None) -> Path:
-    """Package a chart into a folder, with a provenance file beside it where a key is given; return the package."""
+    """Package a chart, with its changes, into a folder, signed where a key is given; return the package."""
     signing: list[str | Path] = ["--sign", "--key", key, "--keyring", keyring] if key and keyring else []
-    said = run([tool("helm4"), "package", chart, "--destination", folder, *signing])
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = changes.annotated(chart, ROOT / "CHANGELOG.md", Path(scratch))
+        said = run([tool("helm4"), "package", copy, "--destination", folder, *signing])
     return Path(said.rpartition("saved it to: ")[2].strip())
 
 

@@ -1,8 +1,12 @@
 """Make of each chart's values.yaml what repeats it: README.md and values.schema.json.
 
 A comment `# @schema` above a value says in JSON Schema (YAML, without the outer braces) what it may be, where that is
-more than the type of its default. Shapes that are long or shared are definitions in values.schema.yaml. A value with a
-default has to be there: a user's null, or a key with nothing after it, takes the default away.
+more than the type of its default. In an `enum` a folder, as `files/plugins`, stands for the presets in it. Shapes that
+are long or shared are definitions in values.schema.yaml. A value with a default has to be there: a user's null, or a
+key with nothing after it, takes the default away.
+
+The syntax is this project's own, since no registry that the harness reaches has dadav/helm-schema or
+losisin/helm-values-schema-json (Go module proxy, PyPI, npm). What follows `# @schema` is JSON Schema, as theirs is.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ KEY = re.compile(r"(?P<indent> *)(?P<name>[\w.-]+):")
 TYPE = re.compile(r"^\(\w+\) ")
 """What helm-docs takes for a type at the beginning of a description."""
 ALLOWED = "# @schema "
+FOLDER = "files/"
 TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array", dict: "object"}
 TYPED = {"$ref", "type", "enum", "anyOf"}
 """Keywords that say of what type a value is."""
@@ -51,7 +56,7 @@ def main(charts: Path = CHARTS) -> int:
     run([tool("helm-docs"), "--chart-search-root", charts])
     for values in charts.glob("*/values.yaml"):
         rest = yaml.safe_load(values.with_name("values.schema.yaml").read_text())
-        made = schema(f"Values of charts/{values.parent.name}", values.read_text(), rest)
+        made = with_presets(schema(f"Values of charts/{values.parent.name}", values.read_text(), rest), values.parent)
         values.with_name("values.schema.json").write_text(json.dumps(made, indent=2) + "\n")
     return 0
 
@@ -80,6 +85,28 @@ def schema(title: str, values: str, rest: Node) -> Node:
     made = node(yaml.safe_load(values), ())
     head = {"$schema": "http://json-schema.org/draft-07/schema#", "title": title}
     return {**head, **made, **rest, "properties": {**made["properties"], **rest.get("properties", {})}}
+
+
+def with_presets(node: Any, chart: Path) -> Any:
+    """Return a schema with the names of the presets in the place of each folder of presets that an `enum` names."""
+    if isinstance(node, list):
+        return [with_presets(child, chart) for child in node]
+    if not isinstance(node, dict):
+        return node
+    named = {key: with_presets(child, chart) for key, child in node.items()}
+    if isinstance(named.get("enum"), list):
+        named["enum"] = [name for entry in named["enum"] for name in _names(entry, chart)]
+    return named
+
+
+def _names(entry: Any, chart: Path) -> Iterator[Any]:
+    """Yield an entry of an `enum`, or the presets of the folder that it is: keys of `presets`, else names of files."""
+    if not str(entry).startswith(FOLDER):
+        yield entry
+        return
+    for file in sorted((chart / entry).glob("*.yaml")):
+        text = file.read_text()
+        yield from yaml.safe_load(text)["presets"] if "\npresets:\n" in text else [file.stem]
 
 
 def commented(values: str) -> Iterator[tuple[tuple[str, ...], Comment]]:

@@ -27,7 +27,7 @@ def pool_values(stack: Stack, parent_refs: list[Manifest]) -> Values:
     """Return the values of a stack; `parent_refs` are those of the route, for the pool's preview."""
     server, epp = stack.server, stack.epp
     values: Values = {
-        "api": {"generation": _generation(stack)},
+        "api": {"version": _api_version(stack)},
         "modelServer": {"preset": _preset(server), "replicas": int(server["spec"].get("replicas", 1))},
         "lora": {"mode": "none"},
         "pool": {
@@ -49,7 +49,7 @@ def pool_values(stack: Stack, parent_refs: list[Manifest]) -> Values:
     if stack.plugins:
         values["epp"]["plugins"] = {"preset": "custom", "custom": stack.plugins["data"][config_file(epp)]}
     if "llm-d-router" in _image(epp):
-        values["epp"]["generation"] = "router"
+        values["epp"]["family"] = "router"
     values |= _names(stack)
     return {key: values[key] for key in ORDER if key in values}
 
@@ -84,7 +84,7 @@ def _port(port: Manifest) -> Manifest:
     return {key: value for key, value in port.items() if (key, value) != ("protocol", "TCP") and key != "nodePort"}
 
 
-def _generation(stack: Stack) -> str:
+def _api_version(stack: Stack) -> str:
     if is_old_api(stack.pool):
         return "x-k8s"
     return "router" if any(group_of(m) == "llm-d.ai" for m in stack.names) else "v1"

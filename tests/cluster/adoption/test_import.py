@@ -128,7 +128,7 @@ def stacks(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         maker(stack, folder)
         stack.kubectl("apply", "--filename=-", stdin=manifests(stack, "route.yaml"))
         stack.run_helm(
-            "install", f"{POOL}-new", CHARTS / "inferencepool", "--values", VALUES / "kind/pool.yaml",
+            "install", f"{POOL}-new", CHARTS / "inferencepool", "--values", VALUES / "pool/kind/simulator.yaml",
             "--set", f"modelServer.replicas=1,{GATEWAY}",
         )  # fmt: skip
         made[name] = stack

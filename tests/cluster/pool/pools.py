@@ -38,7 +38,7 @@ class Pools:
         sets = [f"--set-json={key}={json.dumps(value)}" for key, value in values.items()]
         self.helm(
             "upgrade", release, str(CHARTS / "inferencepool"), "--install",
-            f"--values={VALUES / 'kind/pool.yaml'}", *sets,
+            f"--values={VALUES / 'pool/kind/simulator.yaml'}", *sets,
         )  # fmt: skip
 
     def wait_until_ready(self, release: str, epps: int = 1) -> None:
@@ -54,7 +54,8 @@ class Pools:
 
     def rendered(self, release: str, values: Mapping[str, Any]) -> list[Manifest]:
         """The objects of a release with the demo's values and these, without those of its test."""
-        found = render("inferencepool", release, values, files=[VALUES / "kind/pool.yaml"], namespace=self.namespace)
+        files = [VALUES / "pool/kind/simulator.yaml"]
+        found = render("inferencepool", release, values, files=files, namespace=self.namespace)
         return [m for m in found if "helm.sh/hook" not in m["metadata"].get("annotations", {})]
 
     def apply(self, manifests: list[Manifest]) -> None:

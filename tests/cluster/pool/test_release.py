@@ -28,7 +28,7 @@ def installed(cluster: Cluster) -> Iterator[str]:
     namespace = f"pool-{secrets.token_hex(4)}"
     cluster.helm(
         "install", RELEASE, CHARTS / "inferencepool", "--namespace", namespace, "--create-namespace",
-        "--values", VALUES / "kind/pool.yaml",
+        "--values", VALUES / "pool/kind/simulator.yaml",
         "--set", "preview.parentRefs[0].name=inference-gateway,preview.parentRefs[0].namespace=default",
     )  # fmt: skip
     yield namespace

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from charts import VALUES_OF
 from cluster.route.release import CHART, Release
 
-SCENARIOS = [*sorted(CHART.glob("ci/*-values.yaml")), *sorted(CHART.parents[1].glob("values/route*.yaml"))]
+SCENARIOS = [*sorted(CHART.glob("ci/*-values.yaml")), *sorted(VALUES_OF["rollout-route"].glob("*.yaml"))]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.stem)

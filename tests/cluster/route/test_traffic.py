@@ -77,7 +77,8 @@ def pools(cluster: Cluster) -> Iterator[str]:
     cluster.kubectl("create", "namespace", namespace)
     for name in ("pool-old", "pool-new"):
         cluster.helm(
-            "install", name, CHARTS / "inferencepool", "--namespace", namespace, "--values", VALUES / "kind/pool.yaml",
+            "install", name, CHARTS / "inferencepool", "--namespace", namespace,
+            "--values", VALUES / "pool/kind/simulator.yaml",
             "--set", "modelServer.extraArgs={--inter-token-latency,20ms}",
             "--set", "preview.parentRefs[0].name=inference-gateway,preview.parentRefs[0].namespace=default",
             "--wait", "--timeout", "3m",

@@ -30,7 +30,7 @@ SEEN_SECONDS = 60
 
 def foreign(line: Line) -> str:
     """A preset with plugins that the line has not, which the chart refuses to it."""
-    if line.generation == "0.5":
+    if line.family == "0.5":
         return "1.x/default"
     return "0.5/guide-default" if "predicted-latency" in line.presets else "1.x/predicted-latency"
 

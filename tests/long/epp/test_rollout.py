@@ -24,7 +24,7 @@ from waiting import wait_until
 
 OLD, NEW = "pool-old", "pool-new"
 CURRENT = LINES[-1]
-OLDER = [line for line in LINES if line.generation == CURRENT.generation and line != CURRENT]
+OLDER = [line for line in LINES if line.family == CURRENT.family and line != CURRENT]
 GATEWAY = [{"name": "inference-gateway", "namespace": "default"}]
 FOLLOWED_SECONDS = 60
 REQUESTS = 400

@@ -19,7 +19,7 @@ REWRITE_SINCE = "v1.2.1"  # InferenceModelRewrite
 GONE_SINCE = "v1.6.0"  # InferenceObjective and InferenceModelRewrite went to llm-d-router
 OTHER_SHAPE = {("v1.2.1", "InferenceModelRewrite")}  # its rules say `split` where later ones say `targets`
 X_K8S = ROOT / "tests/render/pool/kitchen-sink-x-k8s.yaml"
-SCENARIOS = [VALUES / "kind/pool.yaml", *sorted(CHARTS.glob("inferencepool/ci/*-values.yaml"))]
+SCENARIOS = [VALUES / "pool/kind/simulator.yaml", *sorted(CHARTS.glob("inferencepool/ci/*-values.yaml"))]
 
 Kind = tuple[str, str, str]
 

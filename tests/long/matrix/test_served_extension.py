@@ -25,7 +25,7 @@ from waiting import wait_until
 GROUPS = ("inference.networking.k8s.io", "inference.networking.x-k8s.io")
 ALONE = {"modelServer": {"preset": "simulator"}}
 REFUSED = {  # what the chart says of aliases and objectives, where a release has no kinds for them
-    "v0.5.1": "objectives are given, but api.generation is x-k8s",
+    "v0.5.1": "objectives are given, but api.version is x-k8s",
     "v1.0.0": "aliases need the InferenceModelRewrite",
     "v1.1.0": "aliases need the InferenceModelRewrite",
     "v1.6.0": "aliases need the InferenceModelRewrite",
@@ -86,9 +86,9 @@ def test_aliases_and_objectives_are_taken_too_or_refused_by_name(
     cluster, cell = replace(server, helm_tool=helm), compatibility.extension.cell(tag, helm)
     if tag in REFUSED:
         with pytest.raises(Failure, match=REFUSED[tag]):
-            _as_installed(cluster, tmp_path, {}, VALUES / "kind/pool.yaml")
+            _as_installed(cluster, tmp_path, {}, VALUES / "pool/kind/simulator.yaml")
         cell.refused = [REFUSED[tag].split()[0]]
     else:
-        manifests = _as_installed(cluster, tmp_path, EPP.get(tag, {}), VALUES / "kind/pool.yaml")
+        manifests = _as_installed(cluster, tmp_path, EPP.get(tag, {}), VALUES / "pool/kind/simulator.yaml")
         assert {"InferenceModelRewrite", "InferenceObjective"} <= {manifest["kind"] for manifest in manifests}
         cell.dry_runs.append((versions().kubernetes, dry_run.taken(cluster, manifests)))

@@ -273,7 +273,7 @@ def test_an_adopted_pool_whose_ports_have_other_names_or_none_serves_and_is_clos
     parents = [{"name": "inference-gateway", "namespace": "default"}]
     sets = {"adopt": adopted(release, pools.namespace), "preview": {"enabled": True, "parentRefs": parents}}
     pools.helm(
-        "install", release, CHARTS / "inferencepool", f"--values={VALUES / 'kind/pool.yaml'}", *POLICIES,
+        "install", release, CHARTS / "inferencepool", f"--values={VALUES / 'pool/kind/simulator.yaml'}", *POLICIES,
         *(word for key, value in sets.items() for word in ("--set-json", f"{key}={json.dumps(value)}")),
         "--set=modelServer.preset=simulator,pool.failureMode=FailClose", "--wait", "--timeout=3m",
     )  # fmt: skip
@@ -293,7 +293,7 @@ def test_an_adopted_pool_whose_ports_have_other_names_or_none_serves_and_is_clos
 
 def adopted(release: str, namespace: str) -> dict[str, Any]:
     """Values of `adopt` for pods of other labels than the chart's, whose ports have other names or none."""
-    manifests = render("inferencepool", release, files=[VALUES / "kind/pool.yaml"], namespace=namespace)
+    manifests = render("inferencepool", release, files=[VALUES / "pool/kind/simulator.yaml"], namespace=namespace)
     return {
         "modelServer": adopted_part(only(manifests, "Deployment", release), f"{release}-model-server"),
         "epp": {

@@ -77,7 +77,7 @@ class Servers:
         sets = [f"--set-json={key}={json.dumps(value)}" for key, value in {**gateway, **(values or {})}.items()]
         self.cluster.helm(
             "install", release, CHARTS / "inferencepool", "--namespace", self.namespace,
-            "--values", VALUES / "kind/vllm.yaml", *sets,
+            "--values", VALUES / "pool/kind/vllm.yaml", *sets,
         )  # fmt: skip
 
     def wait_until_ready(self, *releases: str) -> None:

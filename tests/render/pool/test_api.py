@@ -1,4 +1,4 @@
-"""The generations of the Inference Extension's API, and what each makes of aliases and objectives."""
+"""The versions of the Inference Extension's API, and what each makes of aliases and objectives."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def rendered(*served: str, **values: Any) -> list[Manifest]:
     return render("inferencepool", "pool-new", values, arguments=arguments)
 
 
-def generation(*served: str, **values: Any) -> str:
+def pool_version(*served: str, **values: Any) -> str:
     version: str = only(rendered(*served, objectives=[], **values), "InferencePool")["apiVersion"]
     return version
 
@@ -38,11 +38,11 @@ def generation(*served: str, **values: Any) -> str:
     ],
 )
 def test_the_pool_is_of_the_api_that_the_cluster_serves(served: tuple[str, ...], version: str) -> None:
-    assert generation(*served) == version
+    assert pool_version(*served) == version
 
 
-def test_a_chosen_generation_stands_whatever_the_cluster_serves() -> None:
-    assert generation(POOL, OBJECTIVE, api={"generation": "x-k8s"}) == "inference.networking.x-k8s.io/v1alpha2"
+def test_a_chosen_version_stands_whatever_the_cluster_serves() -> None:
+    assert pool_version(POOL, OBJECTIVE, api={"version": "x-k8s"}) == "inference.networking.x-k8s.io/v1alpha2"
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_objectives_are_of_the_api_that_the_cluster_serves(served: tuple[str, ..
 )
 def test_aliases_are_the_rules_of_one_rewrite(chosen: str, version: str) -> None:
     base = {"model": "Any/Name:1", "targets": [{"model": "c"}]}
-    rewrite = only(rendered(api={"generation": chosen}, aliases=[ALIAS, base]), "InferenceModelRewrite")
+    rewrite = only(rendered(api={"version": chosen}, aliases=[ALIAS, base]), "InferenceModelRewrite")
     assert rewrite["apiVersion"] == version
     assert rewrite["spec"]["poolRef"] == {
         "group": "inference.networking.k8s.io",
@@ -80,9 +80,9 @@ def test_aliases_are_the_rules_of_one_rewrite(chosen: str, version: str) -> None
     ]
 
 
-@pytest.mark.parametrize(("generation", "tag"), [("v1", "main"), ("v1", "v1.3.1"), ("router", "v0.10.0")])
-def test_an_epp_that_reads_rewrites_gets_them(generation: str, tag: str) -> None:
-    values = {"api": {"generation": generation}, "epp": {"image": {"tag": tag}}, "aliases": [ALIAS]}
+@pytest.mark.parametrize(("version", "tag"), [("v1", "main"), ("v1", "v1.3.1"), ("router", "v0.10.0")])
+def test_an_epp_that_reads_rewrites_gets_them(version: str, tag: str) -> None:
+    values = {"api": {"version": version}, "epp": {"image": {"tag": tag}}, "aliases": [ALIAS]}
     assert only(rendered(**values), "InferenceModelRewrite")
 
 
@@ -97,7 +97,7 @@ def test_an_alias_that_dies_with_the_epp_is_told() -> None:
 
 def test_in_x_k8s_each_alias_is_an_inference_model() -> None:
     aliases = [ALIAS | {"criticality": "Critical"}, {"model": "Any/Name:1", "targets": [{"model": "c"}]}]
-    manifests = rendered(api={"generation": "x-k8s"}, aliases=aliases)
+    manifests = rendered(api={"version": "x-k8s"}, aliases=aliases)
     first, second = (m for m in manifests if m["kind"] == "InferenceModel")
     assert first["metadata"]["name"] == "pool-new-food-review"
     assert first["spec"] == {
@@ -111,7 +111,7 @@ def test_in_x_k8s_each_alias_is_an_inference_model() -> None:
 
 def test_aliases_whose_names_look_alike_are_different_inference_models() -> None:
     aliases = [{"model": name, "targets": [{"model": "c"}]} for name in ("Any/Name:1", "any/name:1", "any-name-1", "/")]
-    models = [m for m in rendered(api={"generation": "x-k8s"}, aliases=aliases) if m["kind"] == "InferenceModel"]
+    models = [m for m in rendered(api={"version": "x-k8s"}, aliases=aliases) if m["kind"] == "InferenceModel"]
     names = {m["metadata"]["name"] for m in models}
     assert len(names) == 4
     assert all(re.fullmatch(r"pool-new-[a-z0-9]([-a-z0-9]*[a-z0-9])?", name) for name in names)
@@ -132,18 +132,18 @@ def test_aliases_whose_names_look_alike_are_different_inference_models() -> None
             "objectives are given, but epp.image.tag is v1.3.0 and this EPP ignores them",
         ),
         ((), {"aliases": [ALIAS, ALIAS]}, "the alias food-review is named twice in aliases"),
-        ((), {"aliases": [ALIAS | {"criticality": "Critical"}]}, "only api.generation=x-k8s has; .* set objectives"),
+        ((), {"aliases": [ALIAS | {"criticality": "Critical"}]}, "only api.version=x-k8s has; .* set objectives"),
         ((), {"aliases": [{"model": "x", "targets": [{"model": "a"}, {"model": "b"}]}]}, "give each one a weight"),
         (
             (),
-            {"api": {"generation": "x-k8s"}, "objectives": [{"name": "a", "priority": 1}]},
-            "api.generation is x-k8s, which has no InferenceObjective; give the aliases a criticality",
+            {"api": {"version": "x-k8s"}, "objectives": [{"name": "a", "priority": 1}]},
+            "api.version is x-k8s, which has no InferenceObjective; give the aliases a criticality",
         ),
         ((), {"objectives": [{"name": "a", "priority": 1}] * 2}, "the objective a is named twice in objectives"),
         (
             (),
-            {"api": {"generation": "v1"}, "epp": {"generation": "0.5"}},
-            "epp.generation is 0.5, which reads the API generation x-k8s, but api.generation is v1",
+            {"api": {"version": "v1"}, "epp": {"family": "0.5"}},
+            "epp.family is 0.5, which reads the API version x-k8s, but api.version is v1",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""The EPP's generations: flags, plugin presets, rights, and what each can't do."""
+"""The EPP's families: flags, plugin presets, rights, and what each can't do."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ import pytest
 import yaml
 
 from charts import Manifest, RenderError, only, render
-from epp_lines import FILES, LINES, Line, data_of
+from epp_lines import LINES, PRESETS, Line, config_of, presets_of
 from inferencepool_lab.builds.programs import module_folder
 
 API = {"0.5": "x-k8s", "1.x": "v1", "router": "router"}
-PRESETS = sorted((path.parent.name, path.stem) for path in FILES.glob("plugins/*/*.yaml"))
+OFFERED = [(family, preset) for family in API for preset in sorted(presets_of(family))]
 LOADED = [pytest.param(line, preset, id=f"{line}-{preset}") for line in LINES for preset in line.presets]
-SERVERS = [{"name": "PREDICTION_SERVER_URL", "value": "http://localhost:8001"}]
 
 
-def rendered(generation: str, **epp: Any) -> list[Manifest]:
-    return render("inferencepool", "pool-new", {"api": {"generation": API[generation]}, "epp": epp})
+def rendered(family: str, **epp: Any) -> list[Manifest]:
+    return render("inferencepool", "pool-new", {"api": {"version": API[family]}, "epp": epp})
+
+
+def needed(preset: str) -> list[dict[str, str]]:
+    """The environment that a plugin preset needs."""
+    return [{"name": name, "value": "http://localhost:8001"} for name in PRESETS[preset].get("env", {})]
 
 
 def container(manifests: list[Manifest]) -> dict[str, Any]:
@@ -51,8 +55,7 @@ def test_every_flag_is_one_of_that_epp(line: Line) -> None:
 
 @pytest.mark.parametrize(("line", "preset"), LOADED)
 def test_a_preset_uses_plugins_and_parameters_of_that_epp(line: Line, preset: str) -> None:
-    loaded = yaml.safe_load((FILES / f"plugins/{line.generation}/{preset}.yaml").read_text())
-    for plugin in loaded["plugins"]:
+    for plugin in config_of(preset, line.family)["plugins"]:
         assert re.search(rf'Type\s*=\s*"{plugin["type"]}"', source(line)), plugin["type"]
         for name in keys(plugin.get("parameters", {})):
             assert re.search(rf'json:"{name}[",]', source(line)), name
@@ -69,29 +72,39 @@ def keys(node: Any) -> set[str]:
     return set(node) | {key for child in node.values() for key in keys(child)}
 
 
-@pytest.mark.parametrize(("generation", "preset"), PRESETS)
-def test_a_preset_refers_only_to_plugins_that_it_has(generation: str, preset: str) -> None:
-    loaded = config(rendered(generation, plugins={"preset": preset}, extraEnv=SERVERS))
+@pytest.mark.parametrize(("family", "preset"), OFFERED)
+def test_a_preset_refers_only_to_plugins_that_it_has(family: str, preset: str) -> None:
+    loaded = config(rendered(family, plugins={"preset": preset}, extraEnv=needed(preset)))
     names = {plugin.get("name", plugin["type"]) for plugin in loaded["plugins"]}
     (profile,) = loaded["schedulingProfiles"]
     assert {plugin["pluginRef"] for plugin in profile["plugins"]} <= names
 
 
-@pytest.mark.parametrize("generation", API)
-def test_the_presets_of_a_generation_are_its_files(generation: str) -> None:
-    listed = data_of(generation)["presets"]
-    assert set(listed) == {path.stem for path in FILES.glob(f"plugins/{generation}/*.yaml")}
+@pytest.mark.parametrize(("family", "preset"), OFFERED)
+def test_a_preset_is_a_configuration_of_its_family(family: str, preset: str) -> None:
+    loaded = config(rendered(family, plugins={"preset": preset}, extraEnv=needed(preset)))
+    version = "llm-d.ai/v1alpha1" if family == "router" else "inference.networking.x-k8s.io/v1alpha1"
+    assert loaded == {"apiVersion": version, "kind": "EndpointPickerConfig", **config_of(preset, family)}
 
 
-@pytest.mark.parametrize("generation", API)
-def test_a_preset_that_the_epp_lacks_is_refused_with_those_it_has(generation: str) -> None:
-    presets = {path.stem for path in FILES.glob("plugins/*/*.yaml")}
-    has = {path.stem for path in FILES.glob(f"plugins/{generation}/*.yaml")}
-    assert presets - has
-    for preset in presets - has:
-        said = f"{preset}, which the EPP {generation} can't decode; set one of {', '.join(sorted(has))}, or custom"
+@pytest.mark.parametrize(
+    ("preset", "variable"), [(name, variable) for name, data in PRESETS.items() for variable in data.get("env", {})]
+)
+def test_a_variable_that_a_preset_needs_is_asked_for_with_what_to_do(preset: str, variable: str) -> None:
+    said = f"epp.plugins.preset is {preset}, but epp.extraEnv has no {variable}; {PRESETS[preset]['env'][variable]}"
+    with pytest.raises(RenderError, match=re.escape(said)):
+        rendered(next(iter(PRESETS[preset]["families"])), plugins={"preset": preset})
+
+
+@pytest.mark.parametrize("family", API)
+def test_a_preset_that_the_epp_lacks_is_refused_with_those_it_has(family: str) -> None:
+    has = sorted(presets_of(family))
+    lacking = set(PRESETS) - set(has)
+    assert lacking
+    for preset in lacking:
+        said = f"{preset}, which the EPP {family} can't decode; set one of {', '.join(has)}, or custom"
         with pytest.raises(RenderError, match=re.escape(said)):
-            rendered(generation, plugins={"preset": preset})
+            rendered(family, plugins={"preset": preset})
 
 
 def test_a_custom_config_is_taken_verbatim() -> None:
@@ -108,9 +121,9 @@ def test_a_changed_config_changes_the_pods_of_the_epp_alone() -> None:
     assert templates[0] != templates[1]
 
 
-@pytest.mark.parametrize("generation", ["1.x", "router"])
-def test_several_replicas_elect_a_leader_and_have_a_budget(generation: str) -> None:
-    one, three = rendered(generation), rendered(generation, replicas=3)
+@pytest.mark.parametrize("family", ["1.x", "router"])
+def test_several_replicas_elect_a_leader_and_have_a_budget(family: str) -> None:
+    one, three = rendered(family), rendered(family, replicas=3)
     assert "--ha-enable-leader-election=false" in container(one)["args"]
     assert "--ha-enable-leader-election=true" in container(three)["args"]
     assert [container(three)[f"{kind}Probe"]["grpc"]["service"] for kind in ("liveness", "readiness")] == [
@@ -168,7 +181,7 @@ def test_a_further_flag_is_written_as_it_is_given(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("generation", "epp", "said"),
+    ("family", "epp", "said"),
     [
         ("0.5", {"replicas": 2}, "epp.replicas is 2, but the EPP 0.5 elects no leader"),
         ("0.5", {"metricsAuth": False}, "epp.metricsAuth is false, but the EPP v0.5.1 always asks for a token"),
@@ -177,10 +190,9 @@ def test_a_further_flag_is_written_as_it_is_given(value: Any) -> None:
         ("1.x", {"flags": {"pool-name": "x"}}, "epp.flags.pool-name is given, but the chart sets this flag itself"),
         ("1.x", {"plugins": {"preset": "custom"}}, "epp.plugins.custom is empty"),
         ("1.x", {"plugins": {"custom": "x"}}, "it would be ignored; set epp.plugins.preset=custom"),
-        ("1.x", {"plugins": {"preset": "predicted-latency"}}, "epp.extraEnv has no PREDICTION_SERVER_URL"),
         (
             "1.x",
-            {"plugins": {"preset": "predicted-latency"}, "extraEnv": SERVERS, "image": {"tag": "v1.4.0"}},
+            {"plugins": {"preset": "predicted-latency"}, "image": {"tag": "v1.4.0"}},
             "which the EPP decodes from 1.5.0 on, but epp.image.tag is v1.4.0; take a newer image or another preset",
         ),
         (
@@ -190,9 +202,9 @@ def test_a_further_flag_is_written_as_it_is_given(value: Any) -> None:
         ),
     ],
 )
-def test_what_an_epp_can_not_do_is_refused(generation: str, epp: dict[str, Any], said: str) -> None:
+def test_what_an_epp_can_not_do_is_refused(family: str, epp: dict[str, Any], said: str) -> None:
     with pytest.raises(RenderError, match=re.escape(said)):
-        rendered(generation, **epp)
+        rendered(family, **epp)
 
 
 def test_a_digest_wins_over_every_tag() -> None:

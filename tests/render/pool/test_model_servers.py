@@ -218,7 +218,7 @@ def test_a_known_engine_leaves_the_config_of_the_epp_as_it_is() -> None:
         ({"modelServer": {"preset": "triton-tensorrt-llm"}, "lora": {"mode": "none"}}, "model.source.type is hub"),
         (
             {"modelServer": {"preset": "simulator", "warmUp": {"enabled": True}}},
-            "the image of modelServer.preset simulator has nothing to ask with",
+            "the image of modelServer.preset simulator has no HTTP client for the warm-up request",
         ),
     ],
 )

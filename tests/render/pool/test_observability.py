@@ -16,7 +16,7 @@ from charts import CHARTS, VALUES, Manifest, RenderError, only, render
 from inferencepool_lab.builds.programs import module_folder
 from prometheus_tools import program
 
-ALL = VALUES / "observability.yaml"
+ALL = VALUES / "pool/observability.yaml"
 EPPS = {"pool-new-epp", "picker"}
 
 

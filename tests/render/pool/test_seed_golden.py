@@ -1,4 +1,4 @@
-"""values/seed renders the guide's own YAML, field by field; what differs stands with its reason in differences.yaml."""
+"""values/*/upstream-guide renders the guide's own YAML, field by field; differences.yaml has what differs, and why."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 import yaml
 
-from charts import ROOT, VALUES, Manifest, only, render
+from charts import ROOT, VALUES_OF, Manifest, only, render
 
+GUIDE_POOLS = VALUES_OF["inferencepool"] / "upstream-guide"
 GOLDEN = ROOT / "tests/golden/seed"
 GUIDE = ROOT.parent / "shared/seed-inferencepool-rollout.md"
 DIFFERENCES: dict[str, Any] = yaml.safe_load((GOLDEN / "differences.yaml").read_text())
 OLD, NEW = "vllm-llama3-8b-instruct", "vllm-llama3-8b-instruct-new"
 RENDERED = {
     "new-pool": ("inferencepool", NEW, "new"),
-    "route-split": ("rollout-route", "llm-route", "route-split"),
-    "route-finished": ("rollout-route", "llm-route", "route-finished"),
+    "route-split": ("rollout-route", "llm-route", "split"),
+    "route-finished": ("rollout-route", "llm-route", "finished"),
 }
 ABSENT = "(absent)"
 
@@ -28,7 +29,7 @@ Fields = dict[str, Any]
 
 def rendered(golden: str) -> list[Manifest]:
     chart, release, values = RENDERED[golden]
-    return render(chart, release, files=[VALUES / f"seed/{values}.yaml"])
+    return render(chart, release, files=[VALUES_OF[chart] / f"upstream-guide/{values}.yaml"])
 
 
 def fields(node: Any, path: str) -> Fields:
@@ -143,7 +144,7 @@ def test_every_difference_has_its_reason(golden: str) -> None:
 
 
 def test_the_old_pool_is_the_new_one_on_other_nodes() -> None:
-    new, old = (render("inferencepool", OLD, files=[VALUES / f"seed/{name}.yaml"]) for name in ("new", "old"))
+    new, old = (render("inferencepool", OLD, files=[GUIDE_POOLS / f"{name}.yaml"]) for name in ("new", "old"))
     server = only(new, "Deployment", OLD)
     assert server["spec"]["template"]["spec"].pop("nodeSelector")
     assert new == old
@@ -162,6 +163,6 @@ def test_the_golden_files_are_the_guides_yaml_verbatim() -> None:
 def test_what_the_guide_deletes_of_the_old_pool_is_what_its_release_holds() -> None:
     """But for the InferenceModel, whose name is shared between the guide's pools by hand."""
     deleted = set(re.findall(r"^kubectl delete (\w+) (\S+)", GUIDE.read_text(), re.MULTILINE))
-    held = {(m["kind"], m["metadata"]["name"]) for m in render("inferencepool", OLD, files=[VALUES / "seed/old.yaml"])}
+    held = {(m["kind"], m["metadata"]["name"]) for m in render("inferencepool", OLD, files=[GUIDE_POOLS / "old.yaml"])}
     assert deleted - held == {("InferenceModel", "food-review")}
     assert ("InferenceModel", f"{OLD}-food-review") in held

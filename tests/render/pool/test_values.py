@@ -10,18 +10,14 @@ import jsonschema
 import pytest
 import yaml
 
-from charts import CHARTS, VALUES, render
+from charts import CHARTS, VALUES_OF, RenderError, render
 from values_schema import Schema, objects, reached, resolved
 
 CHART = CHARTS / "inferencepool"
 KITCHEN_SINKS = sorted(Path(__file__).parent.glob("kitchen-sink*.yaml"))
 SCENARIOS = [
     *sorted(CHART.glob("ci/*-values.yaml")),
-    *(
-        path
-        for path in sorted(VALUES.rglob("*.yaml"))
-        if path.parent.name != "plans" and not path.stem.startswith("route")
-    ),
+    *sorted(VALUES_OF["inferencepool"].rglob("*.yaml")),
     *KITCHEN_SINKS,
 ]
 
@@ -97,3 +93,10 @@ def test_both_helms_render_the_same(scenario: Path) -> None:
 def test_every_value_is_documented_where_it_is_declared(schema: Schema, defaults: dict[str, Any]) -> None:
     lines = (CHART / "values.yaml").read_text().splitlines()
     assert sum(line.strip().startswith("# -- ") for line in lines) == len(list(leaves(defaults, schema, schema)))
+
+
+@pytest.mark.parametrize("helm", ["helm3", "helm4"])
+@pytest.mark.parametrize(("old", "new"), [("api.generation", "api.version"), ("epp.generation", "epp.family")])
+def test_a_renamed_key_is_refused_with_its_new_name(old: str, new: str, helm: str) -> None:
+    with pytest.raises(RenderError, match=f": {old} is now called {new}; rename the key in your values"):
+        render("inferencepool", "pool-new", arguments=[f"--set={old}=v1"], helm=helm)

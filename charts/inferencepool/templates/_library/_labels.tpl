@@ -1,0 +1,39 @@
+{{- /* Labels of every object, from chart and release. */}}
+{{- define "inferencepool.labels" -}}
+app.kubernetes.io/name: inferencepool
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- /* The chart's own labels of one `component` of this release (model-server, epp, test), from `root`. */}}
+{{- define "inferencepool.ownLabels" -}}
+app.kubernetes.io/name: inferencepool
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
+app.kubernetes.io/component: {{ .component }}
+{{- end }}
+
+{{- /* Labels that select the pods of one `component` of this release, from `root`: those of adopt, or the chart's. */}}
+{{- define "inferencepool.selector" -}}
+{{- $adopt := .root.Values.adopt }}
+{{- $pool := $adopt.pool.selector | default $adopt.modelServer.selector }}
+{{- $adopted := get (dict "epp" $adopt.epp.selector "model-server" $pool) .component }}
+{{- $adopted | default (include "inferencepool.ownLabels" . | fromYaml) | toYaml }}
+{{- end }}
+
+{{- /* A LabelSelector of the model servers and of the workers of a leaderWorkerSet, from the release, or from
+       adopt.modelServer.selector: an adopted pod may lack the chart's labels. */}}
+{{- define "inferencepool.serversAndWorkers" -}}
+matchLabels:
+  {{- with .Values.adopt.modelServer.selector }}
+  {{- toYaml . | nindent 2 }}
+  {{- else }}
+  app.kubernetes.io/name: inferencepool
+  app.kubernetes.io/instance: {{ .Release.Name | quote }}
+matchExpressions:
+  - key: app.kubernetes.io/component
+    operator: In
+    values: [model-server, model-server-worker]
+  {{- end }}
+{{- end }}

@@ -1,0 +1,10 @@
+{{- /* The keys of a map that have a value, as YAML; empty if none has. */}}
+{{- define "inferencepool.withoutEmpty" -}}
+{{- $full := dict }}
+{{- range $key, $value := . }}
+  {{- if $value }}
+    {{- $_ := set $full $key $value }}
+  {{- end }}
+{{- end }}
+{{- with $full }}{{ toYaml . }}{{ end }}
+{{- end }}

@@ -1,0 +1,58 @@
+{{- /* Name of the EPP's family, a file of files/epp: epp.family, or the one that belongs to the API version. */}}
+{{- define "inferencepool.eppFamily" -}}
+{{- .Values.epp.family | default (include "inferencepool.api" . | fromJson).epp }}
+{{- end }}
+
+{{- /* The EPP's family as JSON, the file of files/epp completed from epp: `version` is that of its image, `args` have
+       the flags of that version, and `reader` is the entry of `metrics` for that version. */}}
+{{- define "inferencepool.epp" -}}
+{{- include "inferencepool.cached" (dict "root" . "of" "inferencepool.eppPreset") }}
+{{- end }}
+
+{{- /* inferencepool.epp from its file. */}}
+{{- define "inferencepool.eppPreset" -}}
+{{- $file := printf "files/epp/%s.yaml" (include "inferencepool.eppFamily" .) }}
+{{- $epp := tpl (.Files.Get $file) . | fromYaml }}
+{{- $tag := .Values.epp.image.tag }}
+{{- $version := regexMatch "^v?[0-9]+[.][0-9]+[.][0-9]+$" $tag | ternary $tag $epp.image.tag }}
+{{- range $since, $args := $epp.laterArgs }}
+  {{- if semverCompare (printf ">=%s" $since) $version }}
+    {{- $_ := set $epp "args" (concat $epp.args $args) }}
+  {{- end }}
+{{- end }}
+{{- range $epp.metrics }}
+  {{- if semverCompare .versions $version }}
+    {{- $_ := set $epp "reader" . }}
+  {{- end }}
+{{- end }}
+{{- set $epp "version" $version | toJson }}
+{{- end }}
+
+{{- /* "true" if the image of `epp` is `since`, the first one that can do something (empty for none), or newer. */}}
+{{- define "inferencepool.eppHas" -}}
+{{- if .since }}
+  {{- semverCompare (printf ">=%s" .since) .epp.version | ternary "true" "" }}
+{{- end }}
+{{- end }}
+
+{{- /* Image of the EPP: epp.image over the family's. */}}
+{{- define "inferencepool.eppImage" -}}
+{{- $preset := (include "inferencepool.epp" . | fromJson).image }}
+{{- include "inferencepool.image" (dict "root" . "image" .Values.epp.image "preset" $preset) }}
+{{- end }}
+
+{{- /* Flags of the EPP that the chart sets, as a JSON list: those of its version, and those for metrics. */}}
+{{- define "inferencepool.eppOwnArgs" -}}
+{{- $args := (include "inferencepool.epp" . | fromJson).args }}
+{{- concat $args (include "inferencepool.metricFlags" . | fromJsonArray) | toJson }}
+{{- end }}
+
+{{- /* All flags of the EPP as a JSON list: the chart's and epp.flags. */}}
+{{- define "inferencepool.eppArgs" -}}
+{{- $args := include "inferencepool.eppOwnArgs" . | fromJsonArray }}
+{{- range $flag, $value := .Values.epp.flags }}
+  {{- $text := ternary $value (toJson $value) (kindIs "string" $value) }}
+  {{- $args = append $args (printf "--%s=%s" $flag $text) }}
+{{- end }}
+{{- toJson $args }}
+{{- end }}

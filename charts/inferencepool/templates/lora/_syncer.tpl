@@ -1,0 +1,50 @@
+{{- /* Image of the syncer: lora.syncer.image, its tag the chart's appVersion if empty. */}}
+{{- define "inferencepool.syncerImage" -}}
+{{- $preset := dict "tag" .Chart.AppVersion }}
+{{- include "inferencepool.image" (dict "root" . "image" .Values.lora.syncer.image "preset" $preset) }}
+{{- end }}
+
+{{- /* The syncer's container, a native sidecar, from lora.syncer. Its folder is no subPath: those don't follow
+       changes. */}}
+{{- define "inferencepool.syncer" -}}
+- name: lora-syncer
+  image: {{ include "inferencepool.syncerImage" . }}
+  imagePullPolicy: {{ .Values.lora.syncer.image.pullPolicy }}
+  restartPolicy: Always
+  env:
+    - name: DYNAMIC_LORA_ROLLOUT_CONFIG
+      value: /config/configmap.yaml
+    - name: LORA_SYNCER_MAX_ADAPTERS
+      value: {{ .Values.lora.maxCpuLoras | quote }}
+  ports:
+    - name: syncer
+      containerPort: 8080
+  {{- if .Values.lora.syncer.gatesReadiness }}
+  readinessProbe:
+    httpGet:
+      path: /readyz
+      port: syncer
+    {{- toYaml .Values.modelServer.readinessProbe | nindent 4 }}
+  {{- end }}
+  livenessProbe:
+    httpGet:
+      path: /healthz
+      port: syncer
+    periodSeconds: 5
+  securityContext:
+    allowPrivilegeEscalation: false
+    readOnlyRootFilesystem: true
+    runAsNonRoot: true
+    runAsUser: 65532
+    capabilities:
+      drop: [ALL]
+    seccompProfile:
+      type: RuntimeDefault
+  resources:
+    {{- toYaml .Values.lora.syncer.resources | nindent 4 }}
+  volumeMounts:
+    - name: adapters-config
+      mountPath: /config
+    - name: adapters
+      mountPath: /adapters
+{{- end }}

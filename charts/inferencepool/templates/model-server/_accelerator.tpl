@@ -1,0 +1,114 @@
+{{- /* The preset accelerator.preset over the defaults of its vendor's file, as JSON; {} without a preset. */}}
+{{- define "inferencepool.accelerator" -}}
+{{- include "inferencepool.cached" (dict "root" . "of" "inferencepool.acceleratorPreset") }}
+{{- end }}
+
+{{- /* inferencepool.accelerator from files/accelerators; the first word of a preset's name is its vendor's file. */}}
+{{- define "inferencepool.acceleratorPreset" -}}
+{{- $accelerator := dict }}
+{{- with .Values.accelerator.preset }}
+  {{- $vendor := $.Files.Get (printf "files/accelerators/%s.yaml" (splitList "-" . | first)) | fromYaml }}
+  {{- $accelerator = mergeOverwrite (omit $vendor "presets") (get $vendor.presets .) }}
+{{- end }}
+{{- toJson $accelerator }}
+{{- end }}
+
+{{- /* The extended resource of accelerator.preset at provider; empty without one. */}}
+{{- define "inferencepool.acceleratorResource" -}}
+{{- $accelerator := include "inferencepool.accelerator" . | fromJson }}
+{{- $atProvider := get ($accelerator.resourceByProvider | default dict) .Values.provider }}
+{{- $atProvider | default $accelerator.resource | default "" }}
+{{- end }}
+
+{{- /* Node labels of accelerator.preset at provider, each with its allowed values (none: a node must not have the
+       label), as JSON; {} with accelerator.dra. */}}
+{{- define "inferencepool.acceleratorLabels" -}}
+{{- $accelerator := include "inferencepool.accelerator" . | fromJson }}
+{{- $labels := get ($accelerator.nodes | default dict) .Values.provider | default dict }}
+{{- with $accelerator.topologies }}
+  {{- $_ := set $labels $accelerator.topologyLabel (list (get . (toString $.Values.accelerator.count))) }}
+{{- end }}
+{{- ternary dict $labels .Values.accelerator.dra.enabled | toJson }}
+{{- end }}
+
+{{- /* Node selector of the model servers: modelServer.nodeSelector and those labels that have one allowed value. */}}
+{{- define "inferencepool.nodeSelector" -}}
+{{- $selector := dict }}
+{{- range $label, $values := include "inferencepool.acceleratorLabels" . | fromJson }}
+  {{- if eq (len $values) 1 }}
+    {{- $_ := set $selector $label (first $values) }}
+  {{- end }}
+{{- end }}
+{{- mergeOverwrite $selector .Values.modelServer.nodeSelector | toYaml }}
+{{- end }}
+
+{{- /* The labels of accelerator.preset that have several allowed values, or none, which a node selector can't
+       express, as a JSON list of match expressions. */}}
+{{- define "inferencepool.acceleratorExpressions" -}}
+{{- $expressions := list }}
+{{- range $label, $values := include "inferencepool.acceleratorLabels" . | fromJson }}
+  {{- if not $values }}
+    {{- $expressions = append $expressions (dict "key" $label "operator" "DoesNotExist") }}
+  {{- else if gt (len $values) 1 }}
+    {{- $expressions = append $expressions (dict "key" $label "operator" "In" "values" $values) }}
+  {{- end }}
+{{- end }}
+{{- toJson $expressions }}
+{{- end }}
+
+{{- /* Affinity of the model servers: modelServer.affinity, with inferencepool.acceleratorExpressions added to each of
+       its node selector terms. */}}
+{{- define "inferencepool.affinity" -}}
+{{- $expressions := include "inferencepool.acceleratorExpressions" . | fromJsonArray }}
+{{- $affinity := deepCopy .Values.modelServer.affinity }}
+{{- $required := "requiredDuringSchedulingIgnoredDuringExecution" }}
+{{- if $expressions }}
+  {{- $terms := list }}
+  {{- range dig "nodeAffinity" $required "nodeSelectorTerms" (list dict) $affinity }}
+    {{- $all := concat (.matchExpressions | default list) $expressions }}
+    {{- $terms = append $terms (set . "matchExpressions" $all) }}
+  {{- end }}
+  {{- $node := dict $required (dict "nodeSelectorTerms" $terms) }}
+  {{- $affinity = mergeOverwrite $affinity (dict "nodeAffinity" $node) }}
+{{- end }}
+{{- toYaml $affinity }}
+{{- end }}
+
+{{- /* Tolerations of the model servers: the accelerator's and modelServer.tolerations. */}}
+{{- define "inferencepool.tolerations" -}}
+{{- $accelerator := include "inferencepool.accelerator" . | fromJson }}
+{{- concat ($accelerator.tolerations | default list) .Values.modelServer.tolerations | toYaml }}
+{{- end }}
+
+{{- /* Resources of the server's container: modelServer.resources and the accelerators, as a resource or as a claim.
+       */}}
+{{- define "inferencepool.modelServerResources" -}}
+{{- $resources := deepCopy .Values.modelServer.resources }}
+{{- $resource := include "inferencepool.acceleratorResource" . }}
+{{- if .Values.accelerator.dra.enabled }}
+  {{- $_ := set $resources "claims" (append ($resources.claims | default list) (dict "name" "accelerator")) }}
+{{- else if $resource }}
+  {{- $limits := merge (dict $resource .Values.accelerator.count) ($resources.limits | default dict) }}
+  {{- $_ := set $resources "limits" $limits }}
+{{- end }}
+{{- toYaml $resources }}
+{{- end }}
+
+{{- /* The DeviceClass of a claim (`deviceClass`) and the CEL expression for its device (`selector`), as JSON, from
+       accelerator.dra or accelerator.preset. */}}
+{{- define "inferencepool.acceleratorClaim" -}}
+{{- $preset := (include "inferencepool.accelerator" . | fromJson).dra | default dict }}
+{{- merge (pick .Values.accelerator.dra "deviceClass" "selector") $preset | toJson }}
+{{- end }}
+
+{{- /* Accelerators of a pod, or of all pods of a group, from accelerator.count and leaderWorkerSet. */}}
+{{- define "inferencepool.accelerators" -}}
+{{- mul .Values.accelerator.count (ternary .Values.leaderWorkerSet.size 1 .Values.leaderWorkerSet.enabled) }}
+{{- end }}
+
+{{- /* Accelerators that share each layer: modelServer.tensorParallelSize, else all over
+       modelServer.pipelineParallelSize. */}}
+{{- define "inferencepool.tensorParallelSize" -}}
+{{- $each := div (include "inferencepool.accelerators" .) .Values.modelServer.pipelineParallelSize }}
+{{- .Values.modelServer.tensorParallelSize | default $each }}
+{{- end }}

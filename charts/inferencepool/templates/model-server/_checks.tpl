@@ -1,0 +1,159 @@
+{{- /* All checks of model, modelServer, accelerator, autoscaling and leaderWorkerSet. */}}
+{{- define "inferencepool.checkModelServer" -}}
+{{- include "inferencepool.checkServer" . }}
+{{- include "inferencepool.checkDrain" . }}
+{{- include "inferencepool.checkRollingUpdate" . }}
+{{- include "inferencepool.checkModelSource" . }}
+{{- if .Values.accelerator.preset }}
+  {{- include "inferencepool.checkAccelerator" . }}
+{{- end }}
+{{- if .Values.accelerator.dra.enabled }}
+  {{- include "inferencepool.checkDynamicResources" . }}
+{{- end }}
+{{- if .Values.autoscaling.type }}
+  {{- include "inferencepool.checkAutoscaling" . }}
+{{- end }}
+{{- if .Values.leaderWorkerSet.enabled }}
+  {{- include "inferencepool.checkLeaderWorkerSet" . }}
+{{- end }}
+{{- end }}
+
+{{- /* Fails if modelServer.preset does not support what lora, modelServer or model ask for. */}}
+{{- define "inferencepool.checkServer" -}}
+{{- $name := .Values.modelServer.preset }}
+{{- $preset := include "inferencepool.modelServer" . | fromJson }}
+{{- $custom := .Values.modelServer.custom }}
+{{- if not (has .Values.lora.mode $preset.loraModes) }}
+  {{- fail (printf "lora.mode is %s, but the model server %s can't do that; set one of %s" .Values.lora.mode $name (join ", " $preset.loraModes)) }}
+{{- end }}
+{{- if and (eq $name "custom") (not .Values.modelServer.image.repository) }}
+  {{- fail "modelServer.preset is custom, but modelServer.image.repository is empty; name the image of the server" }}
+{{- end }}
+{{- if and (ne $name "custom") (or $custom.command $custom.args $custom.metrics) }}
+  {{- fail (printf "modelServer.custom is given, but modelServer.preset is %s and it would be ignored; set modelServer.preset=custom, or say it with modelServer.extraArgs" $name) }}
+{{- end }}
+{{- if and (not $custom.engine) (not (and $custom.metrics.queue $custom.metrics.kvCache)) }}
+  {{- fail "modelServer.custom.engine is empty, so the EPP reads modelServer.custom.metrics, but queue or kvCache is not there; give both, or name an engine" }}
+{{- end }}
+{{- if and $preset.needsModelSource (eq .Values.model.source.type "hub") }}
+  {{- fail (printf "modelServer.preset %s serves an engine that was built before, but model.source.type is hub; set it to pvc or image" $name) }}
+{{- end }}
+{{- if and .Values.modelServer.warmUp.enabled (not $preset.warmUpCommand) }}
+  {{- fail (printf "modelServer.warmUp.enabled asks for a first token from inside the container, but the image of modelServer.preset %s has no HTTP client for the warm-up request; set modelServer.warmUp.enabled=false" $name) }}
+{{- end }}
+{{- end }}
+
+{{- /* Fails if modelServer.drain cuts the longest generation. */}}
+{{- define "inferencepool.checkDrain" -}}
+{{- $drain := .Values.modelServer.drain }}
+{{- $needed := add $drain.preStopSeconds $drain.longestGenerationSeconds | int }}
+{{- $grace := int $drain.terminationGracePeriodSeconds }}
+{{- if lt $grace $needed }}
+  {{- fail (printf "modelServer.drain.terminationGracePeriodSeconds is %d, but preStopSeconds (%d) and longestGenerationSeconds (%d) take %d: a generation would be cut; set it to %d or more"
+    $grace (int $drain.preStopSeconds) (int $drain.longestGenerationSeconds) $needed $needed) }}
+{{- end }}
+{{- end }}
+
+{{- /* Fails if modelServer.rollingUpdate lets no pod be replaced. */}}
+{{- define "inferencepool.checkRollingUpdate" -}}
+{{- $none := list "0" "0%" }}
+{{- $update := .Values.modelServer.rollingUpdate }}
+{{- if and (has (toString $update.maxSurge) $none) (has (toString $update.maxUnavailable) $none) }}
+  {{- fail "modelServer.rollingUpdate.maxSurge and maxUnavailable are both 0, so no pod could ever be replaced; set modelServer.rollingUpdate.maxUnavailable=1" }}
+{{- end }}
+{{- end }}
+
+{{- /* Fails if model.source lacks what its type needs, or has what its type would ignore. */}}
+{{- define "inferencepool.checkModelSource" -}}
+{{- $source := .Values.model.source }}
+{{- range $type, $place := dict "pvc" "claimName" "image" "image" }}
+  {{- if and (eq $source.type $type) (not (get $source $place)) }}
+    {{- fail (printf "model.source.type is %s, but model.source.%s is empty; name it" $type $place) }}
+  {{- end }}
+  {{- if and (ne $source.type $type) (get $source $place) }}
+    {{- fail (printf "model.source.%s is given, but model.source.type is %s and it would be ignored; set model.source.type=%s" $place $source.type $type) }}
+  {{- end }}
+{{- end }}
+{{- if and (eq $source.type "hub") $source.path }}
+  {{- fail "model.source.path is given, but model.source.type is hub and it would be ignored; set model.source.type to pvc or image" }}
+{{- end }}
+{{- $kubernetes := .Capabilities.KubeVersion.Version }}
+{{- if and (eq $source.type "image") (semverCompare "<1.31.0-0" $kubernetes) }}
+  {{- fail (printf "model.source.type is image, but Kubernetes %s has no image volumes (1.31 or newer); set it to pvc" $kubernetes) }}
+{{- end }}
+{{- end }}
+
+{{- /* Fails if accelerator.preset is not available at this provider, in this number, or for this server. */}}
+{{- define "inferencepool.checkAccelerator" -}}
+{{- $accelerator := include "inferencepool.accelerator" . | fromJson }}
+{{- $server := .Values.modelServer.preset }}
+{{- $name := .Values.accelerator.preset }}
+{{- $count := int .Values.accelerator.count }}
+{{- if not (hasKey $accelerator.nodes .Values.provider) }}
+  {{- fail (printf "accelerator.preset %s is not available on provider %s, only on %s; set provider, or leave the preset empty and use modelServer.nodeSelector" $name .Values.provider (keys $accelerator.nodes | sortAlpha | join ", ")) }}
+{{- end }}
+{{- if and $accelerator.topologies (not (hasKey $accelerator.topologies (toString .Values.accelerator.count))) }}
+  {{- fail (printf "accelerator.count is %d, but a node has %s of accelerator.preset %s; set one of these" $count (keys $accelerator.topologies | sortAlpha | join ", ") $name) }}
+{{- end }}
+{{- $anyAccelerator := (include "inferencepool.modelServer" . | fromJson).anyAccelerator }}
+{{- $known := or $anyAccelerator (hasKey $accelerator.images $server) }}
+{{- if not (or $known .Values.modelServer.image.repository) }}
+  {{- fail (printf "no image of modelServer.preset %s for accelerator.preset %s is known; name one with modelServer.image.registry, .repository and .tag" $server $name) }}
+{{- end }}
+{{- $resource := include "inferencepool.acceleratorResource" . }}
+{{- if and $resource (hasKey (.Values.modelServer.resources.limits | default dict) $resource) }}
+  {{- fail (printf "modelServer.resources.limits has %s, which accelerator.preset %s asks for; leave it out and set accelerator.count" $resource $name) }}
+{{- end }}
+{{- if and (not $resource) (ne $count 1) }}
+  {{- fail (printf "accelerator.count is %d, but accelerator.preset %s has no countable resource; set accelerator.count=1" $count $name) }}
+{{- end }}
+{{- include "inferencepool.checkParallel" . }}
+{{- end }}
+
+{{- /* Fails if the accelerators are not as many as the parallel sizes of modelServer need. */}}
+{{- define "inferencepool.checkParallel" -}}
+{{- $all := include "inferencepool.accelerators" . | int }}
+{{- $tensor := include "inferencepool.tensorParallelSize" . | int }}
+{{- $pipeline := int .Values.modelServer.pipelineParallelSize }}
+{{- if ne $all (int (mul $tensor $pipeline)) }}
+  {{- fail (printf "modelServer.tensorParallelSize (%d) times modelServer.pipelineParallelSize (%d) is not the %d accelerators that accelerator.count and leaderWorkerSet.size make; let them agree" $tensor $pipeline $all) }}
+{{- end }}
+{{- end }}
+
+{{- /* Fails if accelerator.dra has no DeviceClass, or the cluster no API for claims. */}}
+{{- define "inferencepool.checkDynamicResources" -}}
+{{- if not (include "inferencepool.acceleratorClaim" . | fromJson).deviceClass }}
+  {{- fail (printf "accelerator.dra.enabled is true, but accelerator.preset %q has no DeviceClass; set accelerator.dra.deviceClass" .Values.accelerator.preset) }}
+{{- end }}
+{{- $kubernetes := .Capabilities.KubeVersion.Version }}
+{{- if semverCompare "<1.34.0-0" $kubernetes }}
+  {{- fail (printf "accelerator.dra.enabled is true, but Kubernetes %s does not serve resource.k8s.io/v1 (1.34 or newer); set accelerator.dra.enabled=false" $kubernetes) }}
+{{- end }}
+{{- end }}
+
+{{- /* Fails if autoscaling competes with modelServer.replicas, has no room, or has no metric to scale by. */}}
+{{- define "inferencepool.checkAutoscaling" -}}
+{{- $metrics := (include "inferencepool.modelServer" . | fromJson).metrics }}
+{{- $scaling := .Values.autoscaling }}
+{{- if not (kindIs "invalid" .Values.modelServer.replicas) }}
+  {{- fail (printf "modelServer.replicas is %d, but autoscaling.type is %s and each upgrade would undo what it scaled; leave modelServer.replicas unset and use autoscaling.minReplicas" (int .Values.modelServer.replicas) $scaling.type) }}
+{{- end }}
+{{- if gt (int $scaling.minReplicas) (int $scaling.maxReplicas) }}
+  {{- fail (printf "autoscaling.minReplicas (%d) is more than autoscaling.maxReplicas (%d); raise the latter" (int $scaling.minReplicas) (int $scaling.maxReplicas)) }}
+{{- end }}
+{{- if not (or $scaling.queuedRequests $scaling.kvCachePercent) }}
+  {{- fail "autoscaling.queuedRequests and autoscaling.kvCachePercent are both 0, so nothing says when to scale; set one of them" }}
+{{- end }}
+{{- range $value, $metric := dict "queuedRequests" "queue" "kvCachePercent" "kvCache" }}
+  {{- if and (get $scaling $value) (not (get $metrics $metric)) }}
+    {{- fail (printf "autoscaling.%s needs the metric %s, which modelServer.preset %s does not name; set modelServer.custom.metrics.%s, or autoscaling.%s=0" $value $metric $.Values.modelServer.preset $metric $value) }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* Fails if modelServer.preset can't span the nodes of a leaderWorkerSet. */}}
+{{- define "inferencepool.checkLeaderWorkerSet" -}}
+{{- if not (include "inferencepool.modelServer" . | fromJson).multiNode }}
+  {{- fail (printf "leaderWorkerSet.enabled is true, but modelServer.preset %s serves from one node; set leaderWorkerSet.enabled=false" .Values.modelServer.preset) }}
+{{- end }}
+{{- end }}

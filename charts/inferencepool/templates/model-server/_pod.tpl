@@ -1,0 +1,230 @@
+{{- /* Pod template of the model servers, from `root` and `role`: `server`, or `leader` and `worker` of a
+       leaderWorkerSet. A worker takes no requests: it has no port, no probe and no syncer, and outlives its leader's
+       drain. */}}
+{{- define "inferencepool.modelServerPod" -}}
+{{- $isWorker := eq .role "worker" }}
+{{- $component := ternary "model-server-worker" "model-server" $isWorker }}
+{{- with .root -}}
+metadata:
+  labels:
+    {{- include "inferencepool.modelServerLabels" (dict "root" . "component" $component) | nindent 4 }}
+  {{- with .Values.modelServer.podAnnotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  {{- include "inferencepool.pullSecrets" . | nindent 2 }}
+  {{- $classes := pick .Values.modelServer "priorityClassName" "runtimeClassName" "schedulerName" }}
+  {{- with include "inferencepool.withoutEmpty" $classes }}
+  {{- . | nindent 2 }}
+  {{- end }}
+  automountServiceAccountToken: false
+  enableServiceLinks: false
+  terminationGracePeriodSeconds: {{ .Values.modelServer.drain.terminationGracePeriodSeconds }}
+  {{- with include "inferencepool.initContainers" (dict "root" . "isWorker" $isWorker) | trim }}
+  initContainers:
+    {{- . | nindent 4 }}
+  {{- end }}
+  containers:
+    {{- include "inferencepool.modelServerContainer" (dict "root" . "role" $.role) | nindent 4 }}
+    {{- with .Values.modelServer.extraContainers }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- if .Values.accelerator.dra.enabled }}
+  resourceClaims:
+    - name: accelerator
+      resourceClaimTemplateName: {{ .Release.Name }}-accelerator
+  {{- end }}
+  {{- include "inferencepool.placement" . | nindent 2 }}
+  volumes:
+    {{- include "inferencepool.modelServerVolumes" . | nindent 4 }}
+{{- end }}
+{{- end }}
+
+{{- /* Labels of the pods of a `component` (model-server or model-server-worker), from `root`: modelServer.podLabels,
+       those of the selectors, and the engine whose metrics the EPP finds there, if it is not vLLM. */}}
+{{- define "inferencepool.modelServerLabels" -}}
+{{- $adopt := .root.Values.adopt }}
+{{- $own := include "inferencepool.ownLabels" . | fromYaml }}
+{{- $engine := (include "inferencepool.modelServer" .root | fromJson).engine }}
+{{- $type := ternary dict (dict "inference.networking.k8s.io/engine-type" $engine) (eq $engine "vllm") }}
+{{- $selectors := merge (dict) $adopt.modelServer.selector $adopt.pool.selector }}
+{{- merge $selectors $own $type .root.Values.modelServer.podLabels | toYaml }}
+{{- end }}
+
+{{- /* Init containers, from `root` and `isWorker`: modelServer.extraInitContainers and, unless it is a worker, the
+       syncer. */}}
+{{- define "inferencepool.initContainers" -}}
+{{- with .root.Values.modelServer.extraInitContainers }}
+{{- toYaml . }}
+{{- end }}
+{{- if and (eq .root.Values.lora.mode "syncer") (not .isWorker) }}
+{{ include "inferencepool.syncer" .root }}
+{{- end }}
+{{- end }}
+
+{{- /* The server's container, from `root` and `role` as in inferencepool.modelServerPod. */}}
+{{- define "inferencepool.modelServerContainer" -}}
+{{- $role := .role }}
+{{- $isWorker := eq $role "worker" }}
+{{- with .root }}
+{{- $preset := include "inferencepool.modelServer" . | fromJson }}
+{{- $drain := .Values.modelServer.drain }}
+{{- $untilLeaderEnds := add $drain.preStopSeconds $drain.longestGenerationSeconds -}}
+- name: model-server
+  image: {{ include "inferencepool.modelServerImage" . }}
+  imagePullPolicy: {{ .Values.modelServer.image.pullPolicy }}
+  {{- with $preset.command }}
+  command:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with include "inferencepool.modelServerArgs" (dict "root" . "role" $role) | fromJsonArray }}
+  args:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with include "inferencepool.modelServerEnv" . | fromJsonArray }}
+  env:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  lifecycle:
+    preStop:
+      sleep:
+        seconds: {{ ternary $untilLeaderEnds $drain.preStopSeconds $isWorker }}
+  {{- if not $isWorker }}
+  ports:
+    - name: http
+      containerPort: {{ .Values.pool.targetPort }}
+  startupProbe:
+    {{- include "inferencepool.startupProbe" . | nindent 4 }}
+  readinessProbe:
+    httpGet:
+      path: {{ $preset.healthPath }}
+      port: http
+    {{- toYaml .Values.modelServer.readinessProbe | nindent 4 }}
+  livenessProbe:
+    httpGet:
+      path: {{ $preset.healthPath }}
+      port: http
+    {{- toYaml .Values.modelServer.livenessProbe | nindent 4 }}
+  {{- end }}
+  securityContext:
+    {{- toYaml $preset.securityContext | nindent 4 }}
+  resources:
+    {{- include "inferencepool.modelServerResources" . | nindent 4 }}
+  volumeMounts:
+    - name: data
+      mountPath: /data
+    - name: shm
+      mountPath: /dev/shm
+    - name: tmp
+      mountPath: /tmp
+    - name: adapters
+      mountPath: /adapters
+    {{- if ne .Values.model.source.type "hub" }}
+    - name: model
+      mountPath: /models
+      readOnly: true
+    {{- end }}
+    {{- with .Values.modelServer.extraVolumeMounts }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* Arguments of the server as a JSON list, from `root` and `role`: the preset's, those of a leaderWorkerSet, the
+       adapters of lora.mode static, modelServer.extraArgs. */}}
+{{- define "inferencepool.modelServerArgs" -}}
+{{- $preset := include "inferencepool.modelServer" .root | fromJson }}
+{{- $multiNode := ternary dict $preset.multiNode (eq .role "server") }}
+{{- $args := concat ($preset.args | default list) ($multiNode.args | default list) }}
+{{- $workerArgs := ternary ($multiNode.workerArgs | default list) list (eq .role "worker") }}
+{{- $loraModules := include "inferencepool.loraModules" .root | fromJsonArray }}
+{{- concat $args $workerArgs $loraModules .root.Values.modelServer.extraArgs | toJson }}
+{{- end }}
+
+{{- /* Environment of the server as a JSON list: the preset's, the token of model.huggingFaceToken,
+       modelServer.extraEnv. */}}
+{{- define "inferencepool.modelServerEnv" -}}
+{{- $env := (include "inferencepool.modelServer" . | fromJson).env | default list }}
+{{- with .Values.model.huggingFaceToken.secretName }}
+  {{- $token := dict "secretKeyRef" (dict "name" . "key" $.Values.model.huggingFaceToken.key) }}
+  {{- $env = append $env (dict "name" "HF_TOKEN" "valueFrom" $token) }}
+{{- end }}
+{{- concat $env .Values.modelServer.extraEnv | toJson }}
+{{- end }}
+
+{{- /* Startup probe of the server: the preset's health path, or with modelServer.warmUp a first token. */}}
+{{- define "inferencepool.startupProbe" -}}
+{{- $preset := include "inferencepool.modelServer" . | fromJson }}
+{{- $warmUp := .Values.modelServer.warmUp }}
+{{- if $warmUp.enabled -}}
+{{- $port := toString .Values.pool.targetPort }}
+{{- $arguments := list (.Files.Get "files/warm-up.py") $port .Values.model.name (toString $warmUp.timeoutSeconds) -}}
+exec:
+  command:
+    {{- concat $preset.warmUpCommand $arguments | toYaml | nindent 4 }}
+timeoutSeconds: {{ add $warmUp.timeoutSeconds 5 }}
+{{- else -}}
+httpGet:
+  path: {{ $preset.healthPath }}
+  port: http
+{{- end }}
+periodSeconds: 1
+failureThreshold: {{ .Values.modelServer.startupSeconds }}
+{{- end }}
+
+{{- /* Where the pods go: node selector, affinity and tolerations with the accelerator's, and
+       modelServer.topologySpreadConstraints. */}}
+{{- define "inferencepool.placement" -}}
+{{- $pods := include "inferencepool.selector" (dict "root" . "component" "model-server") | fromYaml }}
+{{- $own := dict "labelSelector" (dict "matchLabels" $pods) }}
+{{- $spread := list }}
+{{- range .Values.modelServer.topologySpreadConstraints }}
+  {{- $spread = append $spread (merge (deepCopy .) $own) }}
+{{- end }}
+{{- dict
+  "nodeSelector" (include "inferencepool.nodeSelector" . | fromYaml)
+  "affinity" (include "inferencepool.affinity" . | fromYaml)
+  "tolerations" (include "inferencepool.tolerations" . | fromYamlArray)
+  "topologySpreadConstraints" $spread
+  | include "inferencepool.withoutEmpty" }}
+{{- end }}
+
+{{- /* Volumes of the pods, from model.source, model.cache, modelServer and lora. */}}
+{{- define "inferencepool.modelServerVolumes" -}}
+- name: data
+  {{- if .Values.model.cache.claimName }}
+  persistentVolumeClaim:
+    claimName: {{ .Values.model.cache.claimName | quote }}
+  {{- else }}
+  emptyDir:
+    {{- include "inferencepool.withoutEmpty" (pick .Values.model.cache "sizeLimit") | default "{}" | nindent 4 }}
+  {{- end }}
+{{- if eq .Values.model.source.type "pvc" }}
+- name: model
+  persistentVolumeClaim:
+    claimName: {{ .Values.model.source.claimName | quote }}
+    readOnly: true
+{{- else if eq .Values.model.source.type "image" }}
+- name: model
+  image:
+    reference: {{ .Values.model.source.image | quote }}
+    pullPolicy: IfNotPresent
+{{- end }}
+- name: shm
+  emptyDir:
+    medium: Memory
+    sizeLimit: {{ .Values.modelServer.sharedMemorySize }}
+- name: tmp
+  emptyDir: {}
+- name: adapters
+  {{- .Values.lora.volume | default (dict "emptyDir" dict) | toYaml | nindent 2 }}
+{{- if eq .Values.lora.mode "syncer" }}
+- name: adapters-config
+  configMap:
+    name: {{ include "inferencepool.adaptersName" . | quote }}
+{{- end }}
+{{- with .Values.modelServer.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,78 @@
+{{- /* All checks of pool, api, aliases and objectives. */}}
+{{- define "inferencepool.checkPool" -}}
+{{- include "inferencepool.checkApi" . }}
+{{- include "inferencepool.checkRewrites" . }}
+{{- include "inferencepool.checkAliases" . }}
+{{- include "inferencepool.checkObjectives" . }}
+{{- end }}
+
+{{- /* Fails if the EPP's family does not read the API version. */}}
+{{- define "inferencepool.checkApi" -}}
+{{- $epp := include "inferencepool.epp" . | fromJson }}
+{{- $version := include "inferencepool.apiVersion" . }}
+{{- if not (has $version $epp.apis) }}
+  {{- fail (printf "epp.family is %s, which reads the API version %s, but api.version is %s; set epp.family= (empty) for the EPP that belongs to it" (include "inferencepool.eppFamily" .) (join " or " $epp.apis) $version) }}
+{{- end }}
+{{- end }}
+
+{{- /* Fails if aliases need an InferenceModelRewrite that the cluster does not serve, or the EPP does not read. */}}
+{{- define "inferencepool.checkRewrites" -}}
+{{- $api := include "inferencepool.api" . | fromJson }}
+{{- $epp := include "inferencepool.epp" . | fromJson }}
+{{- $served := .Capabilities.APIVersions }}
+{{- $needed := and .Values.aliases $api.rewriteVersion }}
+{{- $knowsCluster := $served.Has (printf "%s/InferencePool" $api.poolVersion) }}
+{{- if and $needed $knowsCluster (not ($served.Has (printf "%s/InferenceModelRewrite" $api.rewriteVersion))) }}
+  {{- fail (printf "aliases need the InferenceModelRewrite of %s, which this cluster does not serve; install the CRDs of Inference Extension 1.3 or later, or empty aliases" $api.rewriteVersion) }}
+{{- end }}
+{{- if and $needed (not (include "inferencepool.eppHas" (dict "epp" $epp "since" $epp.rewrites))) }}
+  {{- fail (printf "aliases are given, but epp.image.tag is %s and the EPP rewrites them from %s on; take a newer image or empty aliases" $epp.version $epp.rewrites) }}
+{{- end }}
+{{- end }}
+
+{{- /* Fails if aliases name a model twice, have targets of which only some are weighted, or a criticality where the API
+       version has none. */}}
+{{- define "inferencepool.checkAliases" -}}
+{{- $hasCriticality := (include "inferencepool.api" . | fromJson).modelVersion }}
+{{- $models := list }}
+{{- range .Values.aliases }}
+  {{- include "inferencepool.checkAliasWeights" . }}
+  {{- if has .model $models }}
+    {{- fail (printf "the alias %s is named twice in aliases; name it once, with several targets" .model) }}
+  {{- end }}
+  {{- if and .criticality (not $hasCriticality) }}
+    {{- fail (printf "the alias %s of aliases has a criticality, which only api.version=x-k8s has; leave it out and set objectives" .model) }}
+  {{- end }}
+  {{- $models = append $models .model }}
+{{- end }}
+{{- end }}
+
+{{- /* Fails if an alias has several targets and some without a weight. */}}
+{{- define "inferencepool.checkAliasWeights" -}}
+{{- $weighted := list }}
+{{- range .targets }}
+  {{- $weighted = ternary (append $weighted .model) $weighted (hasKey . "weight") }}
+{{- end }}
+{{- if and (gt (len .targets) 1) (ne (len $weighted) (len .targets)) }}
+  {{- fail (printf "the alias %s of aliases has %d targets and %d of them a weight; give each one a weight" .model (len .targets) (len $weighted)) }}
+{{- end }}
+{{- end }}
+
+{{- /* Fails if objectives name one twice, or the API version or the EPP has none. */}}
+{{- define "inferencepool.checkObjectives" -}}
+{{- $objectives := .Values.objectives }}
+{{- $epp := include "inferencepool.epp" . | fromJson }}
+{{- if and $objectives (not (include "inferencepool.api" . | fromJson).objectiveVersion) }}
+  {{- fail (printf "objectives are given, but api.version is %s, which has no InferenceObjective; give the aliases a criticality and empty objectives" (include "inferencepool.apiVersion" .)) }}
+{{- end }}
+{{- if and $objectives $epp.withoutObjectives (semverCompare $epp.withoutObjectives $epp.version) }}
+  {{- fail (printf "objectives are given, but epp.image.tag is %s and this EPP ignores them; take another image or empty objectives" $epp.version) }}
+{{- end }}
+{{- $names := list }}
+{{- range $objectives }}
+  {{- if has .name $names }}
+    {{- fail (printf "the objective %s is named twice in objectives; name it once" .name) }}
+  {{- end }}
+  {{- $names = append $names .name }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,58 @@
+{{- /* Percent of every backend by its name, as JSON, from `backends` and `weights`; the first takes the rest. */}}
+{{- define "rollout-route.percents" -}}
+{{- $rest := (first .Values.backends).name }}
+{{- $percents := dict $rest 100 }}
+{{- range .Values.backends }}
+  {{- $_ := set $percents .name (ternary 100 0 (eq .name $rest)) }}
+{{- end }}
+{{- range $name, $percent := .Values.weights }}
+  {{- if not (kindIs "invalid" $percent) }}
+    {{- include "rollout-route.checkWeight" (dict "name" $name "percent" $percent "percents" $percents "rest" $rest) }}
+    {{- $_ := set $percents $name (int $percent) }}
+    {{- $_ := set $percents $rest (sub (get $percents $rest) (int $percent)) }}
+  {{- end }}
+{{- end }}
+{{- if lt (int (get $percents $rest)) 0 }}
+  {{- fail (printf "weights add up to %d, more than 100: lower them; what they leave goes to %s" (sub 100 (get $percents $rest)) $rest) }}
+{{- end }}
+{{- toJson $percents }}
+{{- end }}
+
+{{- /* backendRefs of the split as a JSON list, from `backends`, `weights` and `keepIdleBackend`. */}}
+{{- define "rollout-route.split" -}}
+{{- $percents := include "rollout-route.percents" . | fromJson }}
+{{- $refs := list }}
+{{- range .Values.backends }}
+  {{- $percent := int (get $percents .name) }}
+  {{- if or $percent $.Values.keepIdleBackend }}
+    {{- $refs = append $refs (set (include "rollout-route.poolRef" . | fromJson) "weight" $percent) }}
+  {{- end }}
+{{- end }}
+{{- toJson $refs }}
+{{- end }}
+
+{{- /* The backend of `backends` that `user` (canary or mirror) calls by `name`, as JSON. */}}
+{{- define "rollout-route.backend" -}}
+{{- $found := dict }}
+{{- range .root.Values.backends }}
+  {{- if eq .name $.name }}
+    {{- $found = . }}
+  {{- end }}
+{{- end }}
+{{- if not $found }}
+  {{- fail (printf "%s: no backend is named %q; name one of backends" .user .name) }}
+{{- end }}
+{{- toJson $found }}
+{{- end }}
+
+{{- /* References to the pools of other namespaces by namespace, as JSON; empty unless `referenceGrants.create`. */}}
+{{- define "rollout-route.foreignPools" -}}
+{{- $pools := dict }}
+{{- range ternary .Values.backends list .Values.referenceGrants.create }}
+  {{- if ne (default $.Release.Namespace .namespace) $.Release.Namespace }}
+    {{- $to := omit (include "rollout-route.poolRef" . | fromJson) "namespace" }}
+    {{- $_ := set $pools .namespace (append (default list (get $pools .namespace)) $to) }}
+  {{- end }}
+{{- end }}
+{{- toJson $pools }}
+{{- end }}
