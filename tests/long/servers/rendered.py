@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from charts import VALUES, Manifest, render
-from long.servers.supported import Package, Version
+from long.servers.supported import Version
 
 ADAPTERS = {"adapters": [{"id": "food-review-1", "source": "/adapters/food-review-1"}]}
 # Values under which a server gets all the arguments that the chart knows for it.
@@ -34,15 +34,19 @@ PARALLEL: dict[str, dict[str, Any]] = {
 OF_A_GROUP = {"$(LWS_GROUP_SIZE)": "2", "$(LWS_WORKER_INDEX)": "1", "$(LWS_LEADER_ADDRESS)": "pool-0.pool.default"}
 
 
-def shapes(package: Package) -> dict[str, dict[str, Any]]:
-    """Return values by what they ask for, for all that the package's server and accelerator can do."""
-    parallel = PARALLEL if package.accelerator.startswith("nvidia") else {}
-    return {**SHAPES[package.server], **parallel}
+def shapes(version: Version) -> dict[str, dict[str, Any]]:
+    """Return values by what they ask for, for all that the version and its accelerator can do."""
+    found = dict(SHAPES[version.package.server])
+    if version.package.accelerator.startswith("nvidia"):
+        found |= PARALLEL
+    if version.number == "0.11.0":
+        del found["layers split over nodes"]  # the chart refuses it: `--nnodes` came with 0.11.1
+    return found
 
 
 def examples(server: str) -> dict[str, list[Manifest]]:
     """Return the server's containers of the pools of that server in values/, by file."""
-    files = [*VALUES.glob("accelerators/*.yaml"), *VALUES.glob("model-servers/*.yaml"), VALUES / "multi-node.yaml"]
+    files = [*VALUES.glob("pool/*/*.yaml"), *VALUES.glob("pool/*.yaml")]
     rendered = {path.name: _containers(render("inferencepool", "pool", files=[path]), server) for path in sorted(files)}
     return {name: found for name, found in rendered.items() if found}
 

@@ -21,7 +21,7 @@ def lines() -> dict[Version, Lines]:
 
 
 def _rendered(version: Version) -> Lines:
-    found = {shape: containers(version, values) for shape, values in shapes(version.package).items()}
+    found = {shape: containers(version, values) for shape, values in shapes(version).items()}
     return [(shape, line) for shape, some in found.items() for line in command_lines(some)]
 
 

@@ -52,7 +52,6 @@ def test_the_resolver_is_vllms_own_plugin() -> None:
         environment("vllm", mode="resolver", volume=CLAIM).items()
         >= {
             "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "true",
-            "VLLM_PLUGINS": "lora_filesystem_resolver",
             "VLLM_LORA_RESOLVER_CACHE_DIR": "/adapters",
         }.items()
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -107,13 +106,49 @@ def test_both_probes_ask_where_the_server_tells_its_health(preset: str) -> None:
     assert paths == {data_of(preset)["healthPath"]}
 
 
-def test_vllm_is_started_as_its_current_version_wants() -> None:
+def test_vllm_is_started_with_its_model_as_the_first_argument() -> None:
     container = server()
     assert container["command"] == ["vllm", "serve"]
     assert container["args"][0] == "meta-llama/Llama-3.1-8B-Instruct"
-    given = dict(zip(container["args"][1::2], container["args"][2::2], strict=False))
-    assert given["--max-num-seqs"] == "1024"
-    assert json.loads(given["--compilation-config"]) == {"mode": 3}
+
+
+def args_of(**image: Any) -> list[str]:
+    args: list[str] = server({"modelServer": image})["args"]
+    return args
+
+
+@pytest.mark.parametrize(("version", "known"), [("0.17.1", False), ("0.18.0", True), ("0.33.0", True)])
+def test_a_server_gets_the_arguments_that_its_version_takes(version: str, known: bool) -> None:
+    """`./scripts/test servers` holds all of them to the servers' own parsers."""
+    assert ("--shutdown-timeout" in args_of(version=version)) == known
+
+
+@pytest.mark.parametrize("tag", ["v0.17.1", "0.17.1", "v0.17.1-cu130", "0.17.1.1.1.0-neuronx-py313", "v0.17.1rc2"])
+def test_the_version_is_what_the_images_tag_begins_with(tag: str) -> None:
+    assert args_of(image={"tag": tag}) == args_of(version="0.17.1")
+
+
+def test_a_version_that_is_given_wins_over_the_tag() -> None:
+    assert args_of(image={"tag": "v0.32.0"}, version="0.17.1") == args_of(version="0.17.1")
+
+
+@pytest.mark.parametrize(
+    "image",
+    [{"tag": "latest"}, {"tag": "v0.32"}, {"digest": f"sha256:{'0' * 64}"}],
+    ids=lambda image: next(iter(image)),
+)
+def test_an_image_that_does_not_tell_its_version_wants_it_given(image: dict[str, str]) -> None:
+    with pytest.raises(RenderError, match=r"does not tell its version of vllm.*set modelServer\.version"):
+        args_of(image=image)
+    assert args_of(image=image, version="0.32.0") == args_of()
+
+
+@pytest.mark.parametrize(("preset", "tag"), [("vllm", "v0.10.2"), ("vllm", "v0.34.0"), ("sglang", "v0.4.10")])
+def test_a_version_that_the_preset_does_not_support_is_refused_with_those_that_it_does(preset: str, tag: str) -> None:
+    values = {"modelServer": {"preset": preset, "image": {"tag": tag}}, "lora": {"mode": "none"}}
+    supported = re.escape(data_of(preset)["versions"])
+    with pytest.raises(RenderError, match=rf"preset {preset} supports the versions {supported}.*{tag.lstrip('v')}"):
+        server(values)
 
 
 def test_vllm_lets_generations_end_at_sigterm() -> None:

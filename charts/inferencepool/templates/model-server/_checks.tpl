@@ -1,6 +1,7 @@
 {{- /* All checks of model, modelServer, accelerator, autoscaling and leaderWorkerSet. */}}
 {{- define "inferencepool.checkModelServer" -}}
 {{- include "inferencepool.checkServer" . }}
+{{- include "inferencepool.checkVersion" . }}
 {{- include "inferencepool.checkDrain" . }}
 {{- include "inferencepool.checkRollingUpdate" . }}
 {{- include "inferencepool.checkModelSource" . }}
@@ -40,6 +41,19 @@
 {{- end }}
 {{- if and .Values.modelServer.warmUp.enabled (not $preset.warmUpCommand) }}
   {{- fail (printf "modelServer.warmUp.enabled asks for a first token from inside the container, but the image of modelServer.preset %s has no HTTP client for the warm-up request; set modelServer.warmUp.enabled=false" $name) }}
+{{- end }}
+{{- end }}
+
+{{- /* Fails if modelServer.preset does not support the version of the model server, or nothing tells the version. */}}
+{{- define "inferencepool.checkVersion" -}}
+{{- $name := .Values.modelServer.preset }}
+{{- $supported := (include "inferencepool.modelServer" . | fromJson).versions }}
+{{- $version := include "inferencepool.modelServerVersion" . }}
+{{- if and $supported (not $version) }}
+  {{- fail (printf "the image %s does not tell its version of %s, which decides its arguments; set modelServer.version, for example to %s" (include "inferencepool.modelServerImage" .) $name (include "inferencepool.modelServerOwnImage" . | fromJson).tag) }}
+{{- end }}
+{{- if and $supported (not (semverCompare $supported ($version | default "0.0.0"))) }}
+  {{- fail (printf "modelServer.preset %s supports the versions %s, but the image %s has %s; take an image of these versions, or set modelServer.version to the one whose arguments it takes" $name $supported (include "inferencepool.modelServerImage" .) $version) }}
 {{- end }}
 {{- end }}
 
@@ -153,7 +167,13 @@
 
 {{- /* Fails if modelServer.preset can't span the nodes of a leaderWorkerSet. */}}
 {{- define "inferencepool.checkLeaderWorkerSet" -}}
-{{- if not (include "inferencepool.modelServer" . | fromJson).multiNode }}
-  {{- fail (printf "leaderWorkerSet.enabled is true, but modelServer.preset %s serves from one node; set leaderWorkerSet.enabled=false" .Values.modelServer.preset) }}
+{{- $name := .Values.modelServer.preset }}
+{{- $multiNode := (include "inferencepool.modelServer" . | fromJson).multiNode }}
+{{- if not $multiNode }}
+  {{- fail (printf "leaderWorkerSet.enabled is true, but modelServer.preset %s serves from one node; set leaderWorkerSet.enabled=false" $name) }}
+{{- end }}
+{{- $version := include "inferencepool.modelServerVersion" . }}
+{{- if and $multiNode.versions $version (not (semverCompare $multiNode.versions $version)) }}
+  {{- fail (printf "leaderWorkerSet.enabled is true, but modelServer.preset %s serves from several nodes in the versions %s, and the image has %s; take a newer image" $name $multiNode.versions $version) }}
 {{- end }}
 {{- end }}
