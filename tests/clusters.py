@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from inferencepool_lab import docker as engine
+from inferencepool_lab import docker
 from inferencepool_lab.cluster import kind
 from inferencepool_lab.cluster.handle import Cluster
-from inferencepool_lab.cluster.ready import ready
+from inferencepool_lab.ready import ready
 
 
 @contextmanager
@@ -20,6 +20,6 @@ def standing(config: pytest.Config, suffix: str = "", ports_on: int = 0, workers
     made = ready(f"{config.getoption('--cluster')}{suffix}", config.getoption("--port") + ports_on, workers)
     yield made
     if not config.getoption("--keep-cluster"):
-        kind.down(made.engine, made.name)
-        if not kind.ours():
-            engine.stop()
+        kind.down(made.docker, made.name)
+        if not kind.names():
+            docker.stop()

@@ -8,6 +8,7 @@ from pathlib import Path
 from charts import CHARTS, VALUES, Manifest, documents, render
 from inferencepool_lab.builds.versions import versions
 from inferencepool_lab.cluster.handle import Cluster
+from inferencepool_lab.gateways.gateway import chosen
 
 SCENARIOS = sorted(
     [(path.parents[1].name, path) for path in CHARTS.glob("*/ci/*-values.yaml")]
@@ -17,7 +18,8 @@ SCENARIOS = sorted(
 
 def scenario_taken(cluster: Cluster, chart: str, values: Path) -> int:
     """Render a scenario for the cluster and return how many objects it has; fails unless the API server takes each."""
-    arguments = ["--api-versions", "networking.istio.io/v1", "--kube-version", versions().kubernetes]
+    arguments = ["--kube-version", versions().kubernetes]
+    arguments += [word for version in chosen().api_versions for word in ("--api-versions", version)]
     return taken(cluster, render(chart, "dry-run", files=[values], arguments=arguments, helm=cluster.helm_tool))
 
 

@@ -9,7 +9,7 @@ from inferencepool_lab.cluster.handle import Cluster
 
 def on_node(cluster: Cluster, *command: str) -> str:
     """Run a command in the node's container and return what it prints."""
-    return cluster.engine.docker("exec", f"{cluster.name}-control-plane", *command)
+    return cluster.docker.run("exec", f"{cluster.name}-control-plane", *command)
 
 
 def processes(cluster: Cluster, uid: str) -> list[str]:

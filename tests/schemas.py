@@ -11,6 +11,7 @@ import yaml
 
 from inferencepool_lab.builds import cache
 from inferencepool_lab.builds.programs import module_folder
+from inferencepool_lab.gateways.gateway import chosen
 
 Schema = dict[str, Any]
 
@@ -21,7 +22,7 @@ CRDS = (  # modules, and folders or files in them
     ("gateway-api", "config/crd/standard"),
     ("inference-extension", "config/crd/bases"),
     ("inference-extension-0.5", "config/crd/bases"),
-    ("istio", "manifests/charts/base/files"),
+    *chosen().crds,
     ("keda", "config/crd/bases/keda.sh_scaledobjects.yaml"),
     ("prometheus-operator", "example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml"),
     ("prometheus-operator", "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml"),

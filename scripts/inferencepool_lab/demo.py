@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
-from inferencepool_lab import docker as engine
+import typer
+
+from inferencepool_lab import docker
 from inferencepool_lab.builds.tools import tool
 from inferencepool_lab.cluster import kind
 from inferencepool_lab.cluster.handle import Cluster
-from inferencepool_lab.cluster.ready import ready
+from inferencepool_lab.command import run_command
+from inferencepool_lab.ready import ready
 from inferencepool_lab.stage import Seen, Stage, run_stage
-from inferencepool_rollout.failure import run_cli
 from inferencepool_rollout.progress import step
 
 ROOT = Path(__file__).parents[2]
@@ -35,35 +36,35 @@ COLUMNS = "{:<14}{:>9}{:>10}{:>12}{:>13}{:>9}{:>9}{:>10}"
 HEAD = ("stage", "asked", "requests", "answered", "picked", "non-200", "p", "follows s")
 
 
-@dataclass(frozen=True)
-class Options:
-    """What the user asked for; `requests` are sent at each stage."""
-
-    name: str
-    port: int
-    requests: int
-    keep: bool
-    down: bool
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?", text):
+        raise typer.BadParameter(f"{text!r} is not a name of a cluster: use up to 50 lower-case letters, digits and -")
+    return text
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the demo; return 0 if every stage was right and 1 if one was not."""
-    options = _options(arguments)
-    if options.down:
-        return _down(options.name)
+def demo(
+    name: Annotated[str, typer.Option(help="name of the cluster", parser=_name)] = "inferencepool-demo",
+    port: Annotated[int, typer.Option(help="port of 127.0.0.1 for the Gateway", min=1024, max=65535)] = 18080,
+    requests: Annotated[int, typer.Option(help="requests judged at each stage", min=100, max=1_000_000)] = 1000,
+    keep: Annotated[bool, typer.Option("--keep", help="leave the cluster up and print what to try next")] = False,
+    remove: Annotated[bool, typer.Option("--down", help="remove what --keep left: cluster and docker daemon")] = False,
+) -> int:
+    """Run upstream's rollout on a real kind cluster; exits with 0 if every stage was right, with 1 if one was not."""
+    if remove:
+        return down(name)
     try:
-        cluster = ready(options.name, options.port)
-        findings = _roll_out(cluster, options.requests)
+        cluster = ready(name, port)
+        findings = _roll_out(cluster, requests)
     except BaseException:
-        if not options.keep:
-            _down(options.name)
+        if not keep:
+            down(name)
         raise
     for finding in findings:
         print(f"wrong: {finding}")
-    if options.keep:
+    if keep:
         print(_next_commands(cluster))
     else:
-        _down(options.name)
+        down(name)
     if not findings:
         print("every stage was right")
     return 1 if findings else 0
@@ -100,22 +101,22 @@ def _row(stage: Stage, seen: Seen) -> str:
     )  # fmt: skip
 
 
-def _down(name: str) -> int:
-    """Remove the cluster and the engine that the harness started; the cache stays."""
-    docker = engine.answering()
-    removed = kind.down(docker, name) if docker else False
-    stopped = engine.stop() if not kind.ours() else False
+def down(name: str) -> int:
+    """Remove the cluster, and the docker daemon if the laboratory started it; the cache stays."""
+    daemon = docker.answering()
+    removed = kind.down(daemon, name) if daemon else False
+    stopped = docker.stop() if not kind.names() else False
     done = [what for what, was in ((f"the kind cluster {name}", removed), ("dockerd", stopped)) if was]
-    print(f"removed {' and '.join(done)}; the cache stays" if done else "there was nothing of ours to remove")
+    print(f"removed {' and '.join(done)}; the cache stays" if done else f"there is no cluster {name} of the demo")
     return 0
 
 
 def _next_commands(cluster: Cluster) -> str:
-    docker = "".join(f"export {key}={value}\n" for key, value in cluster.engine.environment.items())
+    exports = "".join(f"export {key}={value}\n" for key, value in cluster.docker.environment.items())
     return f"""
 The cluster stays up. Next:
 
-{docker}export KUBECONFIG={cluster.kubeconfig}
+{exports}export KUBECONFIG={cluster.kubeconfig}
 export PATH={tool("helm4").parent}:{tool("kubectl").parent}:$PATH
 curl -i {cluster.gateway_url}/v1/completions -H 'Content-Type: application/json' \\
   -d '{{"model": "food-review", "prompt": "San Francisco", "max_tokens": 16}}'
@@ -126,34 +127,5 @@ helm install pool-old {POOL.relative_to(ROOT)} -f {POOL_VALUES.relative_to(ROOT)
 """
 
 
-def _options(arguments: Sequence[str] | None) -> Options:
-    parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
-    parser.add_argument("--keep", action="store_true", help="leave the cluster up and say what to try next")
-    parser.add_argument("--down", action="store_true", help="remove what --keep left: cluster, docker engine of ours")
-    parser.add_argument("--name", type=_name, default="inferencepool-demo", help="name of the cluster (%(default)s)")
-    parser.add_argument("--port", type=_port, default=18080, help="port of 127.0.0.1 for the Gateway (%(default)s)")
-    parser.add_argument("--requests", type=_count, default=1000, help="requests judged at each stage (%(default)s)")
-    chosen = parser.parse_args(arguments)
-    return Options(**vars(chosen))
-
-
-def _name(text: str) -> str:
-    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no name of a cluster: take lower-case letters, digits and -")
-    return text
-
-
-def _port(text: str) -> int:
-    if not (text.isdecimal() and 1024 <= int(text) <= 65535):
-        raise argparse.ArgumentTypeError(f"{text!r} is no port from 1024 to 65535")
-    return int(text)
-
-
-def _count(text: str) -> int:
-    if not (text.isdecimal() and 100 <= int(text) <= 1_000_000):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of requests from 100 to 1000000")
-    return int(text)
-
-
 if __name__ == "__main__":
-    run_cli(main)
+    run_command(demo, "scripts/demo")

@@ -1,4 +1,4 @@
-"""The docker engine: the user's own where one answers, else one that the harness starts and stops itself."""
+"""Docker: the user's own where one answers, else one that the laboratory starts and stops itself."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ SYS_RESOURCE_BIT = 24
 
 
 @dataclass(frozen=True)
-class Engine:
-    """A docker engine that answers.
+class Docker:
+    """A docker daemon that answers.
 
     `host` is its DOCKER_HOST ("" for the user's own), `cgroup_v1` whether its containers live under cgroup v1,
     `runc` the path of the wrapper that containers need where CAP_SYS_RESOURCE is missing, else None.
@@ -38,22 +38,22 @@ class Engine:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What docker and kind need in their environment to reach this engine."""
+        """What docker and kind need in their environment to reach this daemon."""
         return {"DOCKER_HOST": self.host} if self.host else {}
 
-    def docker(self, *arguments: str | Path, timeout: float | None = None, remedy: str = "") -> str:
-        """Run docker against this engine and return what it prints; raises Failure with docker's cause."""
+    def run(self, *arguments: str | Path, timeout: float | None = None, remedy: str = "") -> str:
+        """Run a docker command and return what it prints; raises Failure with docker's cause."""
         return run(["docker", *arguments], env=self.environment, timeout=timeout, remedy=remedy)
 
     def has(self, *arguments: str) -> bool:
-        """Tell whether a docker command against this engine exits 0."""
+        """Tell whether a docker command exits 0."""
         return succeeds(["docker", *arguments], env=self.environment)
 
 
-def engine() -> Engine:
-    """Return an engine that answers, installing and starting one of our own where that is ours to do.
+def ensure() -> Docker:
+    """Return a docker that answers, installing and starting one where none is there and this user is root.
 
-    Raises Failure when docker is there but closed to this user, or absent and not ours to install.
+    Raises Failure when docker is there but closed to this user, or absent and this user may not install it.
     """
     there = answering()
     if there:
@@ -65,8 +65,8 @@ def engine() -> Engine:
     return _described(OWN)
 
 
-def answering() -> Engine | None:
-    """Return the engine that answers now, our own before the user's, or None."""
+def answering() -> Docker | None:
+    """Return the docker that answers now, the laboratory's own before the user's, or None."""
     for host in (OWN, ""):
         if _answers(host):
             return _described(host)
@@ -74,7 +74,7 @@ def answering() -> Engine | None:
 
 
 def stop() -> bool:
-    """Stop the engine if the harness started it; return whether there was one. Images and volumes stay cached."""
+    """Stop the daemon if the laboratory started it; return whether there was one. Images and volumes stay cached."""
     pid = _own_pid()
     if pid is None:
         return False
@@ -97,10 +97,10 @@ def _answers(host: str) -> bool:
     return succeeds(["docker", "info"], env={"DOCKER_HOST": host} if host else {}, timeout=20)
 
 
-def _described(host: str) -> Engine:
+def _described(host: str) -> Docker:
     environment = {"DOCKER_HOST": host} if host else {}
     cgroup = run(["docker", "info", "--format", "{{.CgroupVersion}}"], env=environment).strip()
-    return Engine(host=host, cgroup_v1=cgroup == "1", runc=_wrapper() if host else None)
+    return Docker(host=host, cgroup_v1=cgroup == "1", runc=_wrapper() if host else None)
 
 
 def _wrapper() -> Path | None:

@@ -53,21 +53,21 @@ def run_stage(cluster: Cluster, stage: Stage, requests: int, namespace: str = "d
 
     Raises Failure when helm refuses or when a weight that moved is not followed within SETTLE_SECONDS.
     """
-    pods = pool_pods(cluster.core(), namespace)
+    pods = pool_pods(cluster.client(), namespace)
     with background(cluster.gateway_url, FOOD_REVIEW, Plan(rate=RATE, seconds=CHANGE_LIMIT_SECONDS)) as load:
         time.sleep(SETTLE_SECONDS / 4)
         since = time.time()
         cluster.helm(*stage.helm, "--namespace", namespace)
         time.sleep(SETTLE_SECONDS)
-    pods |= pool_pods(cluster.core(), namespace)
+    pods |= pool_pods(cluster.client(), namespace)
     during = load.answers()
     moved = any(stage.before.get(pool, 0) != weight for pool, weight in stage.after.items())
     follows = followed_after(during, pods, stage.before, stage.after, since) if moved else None
     served_before = any(stage.before.values())
 
-    before = {pool: picks(cluster.core(), namespace, pool) for pool in stage.after}
+    before = {pool: picks(cluster.client(), namespace, pool) for pool in stage.after}
     answers = send(cluster.gateway_url, FOOD_REVIEW, Plan(count=requests))
-    after = {pool: picks(cluster.core(), namespace, pool) for pool in stage.after}
+    after = {pool: picks(cluster.client(), namespace, pool) for pool in stage.after}
     answered, picked_by = by_pool(answers, pods), gained(before, after)
     judged = [during, answers] if served_before else [answers]
     lost = sum(part.lost for part in judged)

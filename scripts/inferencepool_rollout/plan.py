@@ -1,134 +1,307 @@
-"""What a rollout is to do: route, pools, steps, objectives. plan_file.py reads it, plan.schema.json documents it."""
+"""What a rollout is to do: the one model from which parser, defaults, JSON schema and reference page follow."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar
+from pathlib import Path
+from string import Template
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+
+from inferencepool_rollout.traffic.request import Completion
+
+UNITS = {"s": 1, "m": 60, "h": 3600}
+DURATION = re.compile(r"(\d+(?:\.\d+)?)([smh])")
+LONGEST_HOURS = 30 * 24
+CHART_MAX_STEP = 50
+"""The default of the route chart's guards.maxStep."""
+WINDOW = "window"
+"""In a query: the length of the observation window so far."""
 
 
-@dataclass(frozen=True)
-class Route:
-    """The release of charts/rollout-route: `chart` is its folder or reference, `backend` the new pool's name in it."""
-
-    release: str
-    namespace: str
-    chart: str
-    backend: str
-
-
-@dataclass(frozen=True)
-class Probe:
-    """The requests that the rollout is judged by; `rate` is in requests/s, `timeout` in s."""
-
-    url: str
-    models: tuple[str, ...]
-    rate: float
-    prompt: str
-    max_tokens: int
-    stream: bool
-    chat: bool
-    workers: int
-    timeout: float
-    headers: Mapping[str, str] = field(default_factory=dict)
-    to_old: Mapping[str, str] = field(default_factory=dict)
-    """Headers that lead a request to the old pool whatever the weights; empty where there is no such way."""
-    to_new: Mapping[str, str] = field(default_factory=dict)
+def seconds(duration: object) -> float:
+    """Return a duration like 90s, 10m or 1.5h in seconds; raises ValueError for other text and above 30 days."""
+    found = DURATION.fullmatch(duration) if isinstance(duration, str) else None
+    if not found:
+        raise ValueError(f"{duration!r} is not a duration; write it like 90s, 10m or 1h")
+    length = float(found[1]) * UNITS[found[2]]
+    if length > LONGEST_HOURS * 3600:
+        raise ValueError(f"{duration} is longer than {LONGEST_HOURS}h")
+    return length
 
 
-@dataclass(frozen=True)
-class Step:
-    """A weight of the new pool, and how long it is looked at: `burn_in` to `longest` s, at least `requests`."""
-
-    percent: int
-    burn_in: float
-    requests: int
-    longest: float
+def written(length: float) -> str:
+    """Return seconds as the shortest duration that `seconds` reads."""
+    unit = next(unit for unit in ("h", "m", "s") if unit == "s" or (length and length % UNITS[unit] == 0))
+    return f"{length / UNITS[unit]:g}{unit}"
 
 
-@dataclass(frozen=True)
-class ErrorRate:
+def _sequence(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _header_text(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError(f"{value!r} holds a control character, such as a line end; no HTTP header may")
+    return value
+
+
+def _http_url(value: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", value):
+        raise ValueError(f"{value!r} is not a base URL; write it like http://gateway.example.com:8080")
+    return value
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(seconds),
+    PlainSerializer(written, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?(s|m|h)$"}),
+]
+Several = BeforeValidator(_sequence)
+"""Before a tuple: a list of the file becomes one."""
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=53)]
+Text = Annotated[str, Field(min_length=1)]
+Url = Annotated[str, AfterValidator(_http_url)]
+Headers = Mapping[Annotated[Text, AfterValidator(_header_text)], Annotated[str, AfterValidator(_header_text)]]
+
+
+class _Part(BaseModel):
+    """A part of a plan: keys in camelCase, unknown keys refused, numbers finite, never changed once it is read."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, extra="forbid", frozen=True, strict=True, allow_inf_nan=False
+    )
+
+
+class Route(_Part):
+    """The release of charts/rollout-route whose weight moves."""
+
+    release: Name = Field(default="route", description="Name of the release, which is the name of its HTTPRoute.")
+    namespace: Name = Field(default="default", description="Namespace of the route and of both pools.")
+    chart: Text = Field(description="charts/rollout-route: a folder, relative to the plan, or oci://...")
+    backend: Name = Field(default="new", description="The new pool's `name` in the chart's `backends`.")
+
+
+class Pools(_Part):
+    """The releases of charts/inferencepool; a release has the name of its InferencePool."""
+
+    old: Name = Field(description="The pool that serves today, and that a rollback returns to.")
+    new: Name = Field(description="The pool that replaces it.")
+
+
+class Gateway(_Part):
+    """Where the probe sends its requests."""
+
+    url: Url = Field(description="Base URL of the gateway, as the driver reaches it.")
+    headers: Headers = Field(
+        default={}, description="Headers of every request; `Host` too, for a route with hostnames."
+    )
+
+
+class Probe(_Part):
+    """The requests that the rollout is judged by, beside the users' own."""
+
+    models: Annotated[tuple[Text, ...], Several, Field(min_length=1)] = Field(
+        description="Models, adapters or aliases to ask for, in turn."
+    )
+    rate: float = Field(gt=0, le=10000, description="Requests/s in all.")
+    prompt: Text = Field(default=Completion.prompt, description="The prompt of every request.")
+    max_tokens: int = Field(default=Completion.max_tokens, ge=1, description="Most tokens of an answer.")
+    stream: bool = Field(default=True, description="Ask for streams; TTFT and TPOT are measured on streams only.")
+    chat: bool = Field(default=False, description="Use /v1/chat/completions in place of /v1/completions.")
+    workers: int = Field(default=64, ge=1, description="Most requests in flight, for each model.")
+    timeout: Duration = Field(
+        default=60.0,
+        description="Time limit of one request. A request is judged once all that were sent before it have ended.",
+    )
+    to_old: Headers = Field(default={}, description="Headers that send a request to the old pool at any weight.")
+    to_new: Headers = Field(
+        default={}, description="The same for the new pool. With both, each pool is judged by requests of its own."
+    )
+
+
+class Step(_Part):
+    """A weight of the new pool, and how long it is observed."""
+
+    percent: int = Field(ge=1, le=100, description="Percent of all requests that go to the new pool.")
+    burn_in: Duration = Field(gt=0, description="Shortest observation window of this step.")
+    requests: int = Field(default=0, ge=0, description="Fewest probe requests of this step.")
+    longest: Duration = Field(
+        default=0.0, description="Time after which an undecided step is held. Default: three times burnIn."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _three_burn_ins(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and "longest" not in data and DURATION.fullmatch(str(data.get("burnIn"))):
+            return {**data, "longest": f"{3 * float(data['burnIn'][:-1]):g}{data['burnIn'][-1]}"}
+        return data
+
+
+class ErrorRate(_Part):
     """Share of the new pool's requests without a good answer."""
 
-    accept: float
-    detect: float
+    accept: float = Field(gt=0, lt=1, description="Largest share that is fine.")
+    detect: float = Field(gt=0, lt=1, description="Smallest share that must not pass.")
     name: ClassVar[str] = "error rate"
 
 
-@dataclass(frozen=True)
-class Latency:
-    """A percentile of the new pool's latency, as ratio to the old pool's; `metric` is ttft, tpot or e2e."""
+class Latency(_Part):
+    """A percentile of the new pool's latency, as ratio to the old pool's."""
 
-    metric: str
-    percentile: float
-    accept: float
-    detect: float
+    metric: Literal["ttft", "tpot", "e2e"] = Field(
+        description="Time to first token, time per output token, or the whole response time."
+    )
+    percentile: float = Field(ge=1, le=99.9, description="Which percentile.")
+    accept: float = Field(gt=0, le=100, description="Largest ratio that is fine.")
+    detect: float = Field(gt=0, le=100, description="Smallest ratio that must not pass.")
 
     @property
     def name(self) -> str:
-        """How reports call it."""
+        """The objective's name in reports."""
         return f"{self.metric.upper()} p{self.percentile:g} new/old"
+
+
+class Objectives(_Part):
+    """What the new pool has to keep.
+
+    A pool at or below `accept` is rolled back with probability `decision.alpha` at most; a pool at or above `detect`
+    passes a step with probability 1 - `decision.power` at most. A rate in between may pass or be rolled back.
+    """
+
+    error_rate: ErrorRate = Field(description="Objective for answers that are lost.")
+    latency: Annotated[tuple[Latency, ...], Several] = Field(default=(), description="Objectives for latency.")
+
+
+class Decision(_Part):
+    """The error probabilities of the verdict."""
+
+    alpha: float = Field(
+        default=0.01,
+        gt=0,
+        le=0.2,
+        description="Probability that a rollout whose pool keeps every objective is rolled back, over all steps.",
+    )
+    power: float = Field(
+        default=0.95,
+        ge=0.5,
+        lt=1,
+        description="Probability that a step does not pass a pool that is as bad as one `detect`.",
+    )
 
 
 class Unit(StrEnum):
     """What the values of an objective are."""
 
     SHARE = "share"  # of all requests, 0 to 1
-    RATIO = "ratio"  # of the new pool's to the old one's
+    RATIO = "ratio"  # of the new pool's value to the old one's
     SECONDS = "seconds"
 
 
-@dataclass(frozen=True)
-class Query:
-    """What Prometheus is asked for: a value that is fine up to `accept`, and must not be above it for `lasting` s."""
+class Query(_Part):
+    """A value of Prometheus that is fine up to `accept`."""
 
-    name: str
-    query: str
-    unit: Unit
-    accept: float
-    lasting: float
-
-
-@dataclass(frozen=True)
-class Prometheus:
-    """Where Prometheus answers, and the objectives that it is asked about."""
-
-    url: str
-    queries: tuple[Query, ...]
-    headers: Mapping[str, str] = field(default_factory=dict)
+    name: Text = Field(description="The objective's name in reports.")
+    query: Text = Field(
+        description="PromQL with one series as result. $old, $new and $namespace are replaced by the names, $window by "
+        "the length of the observation window; $$ is a $."
+    )
+    unit: Unit = Field(strict=False, description="What the value is: share, ratio or seconds.")
+    accept: float = Field(description="The step passes at or below this value.")
+    lasting: Duration = Field(default=60.0, description="A value that stays above `accept` for this long rolls back.")
 
 
-@dataclass(frozen=True)
-class Capacity:
-    """Requests/s: the route's `peak`, and what one replica of either pool serves."""
+class Prometheus(_Part):
+    """Objectives about the users' own requests, checked by queries of Prometheus."""
 
-    peak: float
-    old: float
-    new: float
+    url: Url = Field(description="Base address of Prometheus, without /api.")
+    headers: Headers = Field(default={}, description="Headers of every query, for example Authorization.")
+    queries: Annotated[tuple[Query, ...], Several, Field(min_length=1)] = Field(description="The queries.")
 
 
-@dataclass(frozen=True)
-class Plan:
-    """A rollout: of `old` by `new`, judged with `alpha` and `power`; `soak` (s) is the time at 100 % before the end."""
+class PerReplica(_Part):
+    """Requests/s that one replica serves within its objectives."""
 
-    route: Route
-    old: str
-    new: str
-    probe: Probe
-    steps: tuple[Step, ...]
-    error_rate: ErrorRate
-    latency: tuple[Latency, ...]
-    alpha: float
-    power: float
-    capacity: Capacity | None
-    max_step: int
-    soak: float
-    prometheus: Prometheus | None = None
+    old: float = Field(gt=0, description="Of the old pool.")
+    new: float = Field(gt=0, description="Of the new pool.")
+
+
+class Capacity(_Part):
+    """What the pools have to carry; preflight refuses a step that they cannot carry."""
+
+    peak: float = Field(gt=0, description="Most requests/s that the route has to serve, the probe's included.")
+    per_replica: PerReplica = Field(description="What one replica of each pool serves.")
+
+
+class Plan(_Part):
+    """The plan of a rollout."""
+
+    route: Route = Field(description="The release of charts/rollout-route whose weight moves.")
+    pools: Pools = Field(description="The two releases of charts/inferencepool.")
+    gateway: Gateway = Field(description="Where the probe sends its requests.")
+    probe: Probe = Field(description="The requests that the rollout is judged by, beside the users' own.")
+    steps: Annotated[tuple[Step, ...], Several, Field(min_length=1)] = Field(
+        description="The new pool's weights, in rising order."
+    )
+    objectives: Objectives = Field(description="What the new pool has to keep.")
+    decision: Decision = Field(default=Decision(), description="The error probabilities of the verdict.")
+    prometheus: Prometheus | None = Field(default=None, description="Objectives about the users' own requests.")
+    capacity: Capacity | None = Field(default=None, description="What the pools have to carry.")
+    max_step: int = Field(
+        default=CHART_MAX_STEP,
+        ge=1,
+        le=100,
+        description="Percent points that one step may move; the route chart's guards.maxStep.",
+    )
+    soak: Duration = Field(default=0.0, description="Time at 100 % before `rollout finish` deletes the old release.")
+
+    @property
+    def old(self) -> str:
+        """The old pool's name."""
+        return self.pools.old
+
+    @property
+    def new(self) -> str:
+        """The new pool's name."""
+        return self.pools.new
+
+    @property
+    def error_rate(self) -> ErrorRate:
+        """The objective for lost answers."""
+        return self.objectives.error_rate
+
+    @property
+    def latency(self) -> tuple[Latency, ...]:
+        """The objectives for latency."""
+        return self.objectives.latency
+
+    @property
+    def alpha(self) -> float:
+        """Probability that a rollout whose pool keeps every objective is rolled back."""
+        return self.decision.alpha
+
+    @property
+    def power(self) -> float:
+        """Probability that a step does not pass a pool that is as bad as one `detect`."""
+        return self.decision.power
 
     @property
     def level(self) -> float:
-        """Alpha of one objective at one step: the plan's, shared evenly (Bonferroni)."""
+        """Alpha of one objective at one step: the plan's alpha in equal shares (Bonferroni)."""
         return level_of(self.alpha, len(self.steps), len(self.latency))
 
     @property
@@ -140,3 +313,66 @@ class Plan:
 def level_of(alpha: float, steps: int, latencies: int) -> float:
     """Return the alpha of one objective at one step, of which each step has the error rate and the latencies."""
     return alpha / (steps * (1 + latencies))
+
+
+def names(old: str, new: str, namespace: str, window: str) -> Mapping[str, str]:
+    """Return what the $names in a query stand for."""
+    return {"old": old, "new": new, "namespace": namespace, WINDOW: window}
+
+
+def contradictions(plan: Plan, folder: Path) -> list[tuple[tuple[str | int, ...], str]]:
+    """Return what single values cannot show: keys that have to fit each other, each with its path and what is wrong.
+
+    `folder` is the plan's own, which a chart's folder is relative to.
+    """
+    found: list[tuple[tuple[str | int, ...], str]] = []
+    before = 0
+    for index, step in enumerate(plan.steps):
+        at = ("steps", index)
+        if step.percent <= before:
+            found.append(((*at, "percent"), f"{step.percent} does not go up from the {before} before it"))
+        elif step.percent - before > plan.max_step:
+            why = f"moves {step.percent - before} points at once, and maxStep is {plan.max_step}; put a step in between"
+            found.append(((*at, "percent"), why))
+        if step.longest < step.burn_in:
+            found.append(((*at, "longest"), f"{written(step.longest)} is shorter than burnIn"))
+        before = step.percent
+    bounds: list[tuple[tuple[str | int, ...], ErrorRate | Latency]] = [(("objectives", "errorRate"), plan.error_rate)]
+    bounds += [(("objectives", "latency", index), each) for index, each in enumerate(plan.latency)]
+    for path, each in bounds:
+        if each.accept >= each.detect:
+            why = (
+                f"detect ({each.detect:g}) must be greater than accept ({each.accept:g}); "
+                "a value in between may pass or be rolled back"
+            )
+            found.append(((*path, "detect"), why))
+        if isinstance(each, Latency) and each.metric != "e2e" and not plan.probe.stream:
+            found.append(((*path, "metric"), f"{each.metric} is measured on streams only; set probe.stream: true"))
+    found += _of_queries(plan)
+    if len(set(plan.probe.models)) < len(plan.probe.models):
+        found.append((("probe", "models"), "a model is named twice"))
+    if plan.old == plan.new:
+        found.append((("pools", "new"), f"old and new are both {plan.old}; a rollout is between two pools"))
+    if bool(plan.probe.to_old) != bool(plan.probe.to_new):
+        given = "toOld" if plan.probe.to_old else "toNew"
+        found.append((("probe", given), "toOld and toNew go together: both pools are judged by requests sent alike"))
+    if not plan.route.chart.startswith("oci://") and not (folder / plan.route.chart / "Chart.yaml").is_file():
+        found.append((("route", "chart"), f"there is no chart in {folder / plan.route.chart}"))
+    return found
+
+
+def _of_queries(plan: Plan) -> list[tuple[tuple[str | int, ...], str]]:
+    found: list[tuple[tuple[str | int, ...], str]] = []
+    taken = {plan.error_rate.name, *(each.name for each in plan.latency)}
+    known = names("old", "new", "default", "1s")
+    for index, query in enumerate(plan.prometheus.queries if plan.prometheus else ()):
+        at = ("prometheus", "queries", index)
+        try:
+            Template(query.query).substitute(known)
+        except (KeyError, ValueError):
+            why = f"after $ write one of {', '.join(known)}, or another $ for the character $ itself"
+            found.append(((*at, "query"), why))
+        if query.name in taken:
+            found.append(((*at, "name"), f"another objective is named {query.name!r}; give each its own name"))
+        taken.add(query.name)
+    return found

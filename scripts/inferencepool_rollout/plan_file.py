@@ -1,36 +1,18 @@
-"""Reading a plan: what is wrong with it is told with its lines, all at once."""
+"""Reading a plan's file: every error is reported at once, each with its line."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from string import Template
 from typing import Any
 
-from jsonschema import Draft202012Validator, ValidationError
+from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from inferencepool_rollout.drive.prometheus import names
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.plan import (
-    Capacity,
-    ErrorRate,
-    Latency,
-    Plan,
-    Probe,
-    Prometheus,
-    Query,
-    Route,
-    Step,
-    Unit,
-)
-from inferencepool_rollout.traffic.request import Completion
-
-SCHEMA = Path(__file__).with_name("plan.schema.json")
-UNITS = {"s": 1, "m": 60, "h": 3600}
+from inferencepool_rollout.plan import Plan, contradictions
 
 Where = Sequence[str | int]
 
@@ -38,15 +20,26 @@ Where = Sequence[str | int]
 def read_plan(file: Path) -> Plan:
     """Return the plan in a YAML file; raises Failure with every error, one a line, as FILE:LINE: KEY: what."""
     document = _parse(file)
-    errors = sorted({*_schema_errors(document)} or {*_sense_errors(document, file)})
-    if errors:
-        raise Failure("the plan is refused\n" + "\n".join(f"{file}:{line}: {text}" for line, text in errors))
-    return _plan(document, file)
+    errors: list[tuple[int, str]]
+    try:
+        plan = Plan.model_validate(document)
+    except ValidationError as refused:
+        errors = list(_errors(document, refused))
+    except RecursionError:
+        raise Failure(f"the plan {file} is nested too deeply; see values/plans/ for its shape") from None
+    else:
+        errors = [_at(document, path, why) for path, why in contradictions(plan, file.parent)]
+        if not errors:
+            return _with_chart(plan, file.parent)
+    raise Failure("the plan is refused\n" + "\n".join(f"{file}:{line}: {text}" for line, text in sorted({*errors})))
 
 
-def seconds(duration: str) -> float:
-    """Return a duration like 90s, 10m or 1.5h in seconds."""
-    return float(duration[:-1]) * UNITS[duration[-1]]
+def _with_chart(plan: Plan, folder: Path) -> Plan:
+    """The plan with its chart's folder made absolute, so that helm finds it from anywhere."""
+    if plan.route.chart.startswith("oci://"):
+        return plan
+    chart = str((folder / plan.route.chart).resolve())
+    return plan.model_copy(update={"route": plan.route.model_copy(update={"chart": chart})})
 
 
 def _parse(file: Path) -> CommentedMap:
@@ -56,84 +49,52 @@ def _parse(file: Path) -> CommentedMap:
         raise Failure(f"the plan {file} cannot be read: {error}") from None
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise Failure(f"{file}:{line}: {(error.problem or 'no YAML').splitlines()[0]}") from None
+        raise Failure(f"{file}:{line}: {(error.problem or 'not YAML').splitlines()[0]}") from None
     except YAMLError as error:
-        raise Failure(f"{file}: {error}") from None
+        raise Failure(f"{file}: {str(error).splitlines()[0]}") from None
+    except RecursionError:
+        raise Failure(f"the plan {file} is nested too deeply; see values/plans/ for its shape") from None
+    except (ValueError, NotImplementedError) as error:  # a date, number or tag that the parser cannot build
+        raise Failure(f"the plan {file} cannot be read: {error}") from None
     if not isinstance(document, CommentedMap):
         raise Failure(f"{file}:1: a plan is a map that begins with `route:`; see values/plans/")
     return document
 
 
-def _schema_errors(document: CommentedMap) -> Iterator[tuple[int, str]]:
-    validator = Draft202012Validator(json.loads(SCHEMA.read_text()))
-    for error in validator.iter_errors(document):
-        where = list(error.absolute_path)
-        schema = error.schema
-        if error.validator == "additionalProperties" and isinstance(schema, dict) and "properties" in schema:
-            known = schema["properties"]
-            for key in error.instance:
-                if key not in known:
-                    yield _at(document, [*where, key], f"there is no such key; there are {', '.join(known)}")
-        else:
-            yield _at(document, where, _reason(error))
+def _errors(document: CommentedMap, refused: ValidationError) -> Iterator[tuple[int, str]]:
+    for error in refused.errors():
+        path = [part for part in error["loc"] if part != "[key]"]
+        yield _at(document, path, _reason(path, error))
 
 
-def _reason(error: ValidationError) -> str:
-    if error.validator == "pattern" and "(s|m|h)" in str(error.validator_value):
-        return f"{error.instance!r} is no duration; write it like 90s, 10m or 1h"
-    return error.message
+def _reason(path: Where, error: Any) -> str:
+    """Return pydantic's error in the words of a plan."""
+    given = error["input"]
+    match error["type"]:
+        case "extra_forbidden":
+            return f"there is no such key; there are {', '.join(_known(path))}"
+        case "missing":
+            return "this key is missing"
+        case "value_error":
+            return str(error["ctx"]["error"])
+        case "string_pattern_mismatch":
+            return f"{given!r} is not a name: use a-z, 0-9 and -, and begin and end with a letter or a digit"
+        case _:
+            shown = "" if isinstance(given, Mapping | list) else f"{given!r}: "
+            text = str(error["msg"])
+            return f"{shown}{text[0].lower()}{text[1:]}"
 
 
-def _sense_errors(document: CommentedMap, file: Path) -> Iterator[tuple[int, str]]:
-    """What a schema cannot say: keys that must fit each other."""
-    before, limit = 0, document.get("maxStep", 50)
-    for index, step in enumerate(document["steps"]):
-        percent = step["percent"]
-        if percent <= before:
-            text = f"{percent} does not go up from the {before} before it"
-            yield _at(document, ["steps", index, "percent"], text)
-        elif percent - before > limit:
-            text = f"moves {percent - before} points at once, and maxStep is {limit}; put a step in between"
-            yield _at(document, ["steps", index, "percent"], text)
-        if "longest" in step and seconds(step["longest"]) < seconds(step["burnIn"]):
-            yield _at(document, ["steps", index, "longest"], f"{step['longest']} is shorter than burnIn")
-        if seconds(step["burnIn"]) <= 0:
-            yield _at(document, ["steps", index, "burnIn"], "a step is looked at for more than no time")
-        before = percent
-    objectives = document["objectives"]
-    paths: list[Where] = [["objectives", "errorRate"]]
-    paths += [["objectives", "latency", index] for index in range(len(objectives.get("latency", [])))]
-    for path in paths:
-        bounds = _value(document, path)
-        if bounds["accept"] >= bounds["detect"]:
-            text = f"{bounds['detect']} must be above accept ({bounds['accept']}): between the two nothing is promised"
-            yield _at(document, [*path, "detect"], text)
-        if bounds.get("metric", "e2e") != "e2e" and not document["probe"].get("stream", True):
-            yield _at(document, [*path, "metric"], "known of streams only; set probe.stream: true")
-    yield from _query_errors(document)
-    if document["pools"]["old"] == document["pools"]["new"]:
-        yield _at(document, ["pools", "new"], "a rollout is between two pools")
-    if ("toOld" in document["probe"]) != ("toNew" in document["probe"]):
-        given = "toOld" if "toOld" in document["probe"] else "toNew"
-        yield _at(document, ["probe", given], "toOld and toNew go together: pools are compared by requests sent alike")
-    chart = document["route"]["chart"]
-    if not chart.startswith("oci://") and not (file.parent / chart / "Chart.yaml").is_file():
-        yield _at(document, ["route", "chart"], f"there is no chart in {file.parent / chart}")
-
-
-def _query_errors(document: CommentedMap) -> Iterator[tuple[int, str]]:
-    taken = {ErrorRate.name, *(Latency(**entry).name for entry in document["objectives"].get("latency", []))}
-    known = names("old", "new", "default", 1)
-    for index, entry in enumerate(document.get("prometheus", {}).get("queries", [])):
-        at: list[str | int] = ["prometheus", "queries", index]
-        try:
-            Template(entry["query"]).substitute(known)
-        except (KeyError, ValueError):
-            text = f"after $ there is one of {', '.join(known)}, or another $ where $ itself is meant"
-            yield _at(document, [*at, "query"], text)
-        if entry["name"] in taken:
-            yield _at(document, [*at, "name"], "another objective has this name")
-        taken.add(entry["name"])
+def _known(path: Where) -> list[str]:
+    """The keys that may stand where the last part of `path` does."""
+    schema: Any = Plan.model_json_schema(by_alias=True)
+    node = schema
+    for part in path[:-1]:
+        node = node["items"] if isinstance(part, int) else node["properties"][part]
+        node = next((each for each in node.get("anyOf", [node]) if "$ref" in each or "items" in each), node)
+        if "$ref" in node:
+            node = schema["$defs"][node["$ref"].rpartition("/")[2]]
+    return list(node["properties"])
 
 
 def _at(document: CommentedMap, path: Where, text: str) -> tuple[int, str]:
@@ -153,74 +114,3 @@ def _line(document: CommentedMap, path: Where) -> int:
             break
         node = node[part]
     return int(line) + 1
-
-
-def _value(document: CommentedMap, path: Where) -> Any:
-    node = document
-    for part in path:
-        node = node[part]
-    return node
-
-
-def _plan(document: CommentedMap, file: Path) -> Plan:
-    route, gateway, probe = document["route"], document["gateway"], document["probe"]
-    objectives, decision, capacity = document["objectives"], document.get("decision", {}), document.get("capacity")
-    chart = route["chart"]
-    return Plan(
-        route=Route(
-            release=route.get("release", "route"),
-            namespace=route.get("namespace", "default"),
-            chart=chart if chart.startswith("oci://") else str((file.parent / chart).resolve()),
-            backend=route.get("backend", "new"),
-        ),
-        old=document["pools"]["old"],
-        new=document["pools"]["new"],
-        probe=Probe(
-            url=gateway["url"],
-            models=tuple(probe["models"]),
-            rate=float(probe["rate"]),
-            prompt=probe.get("prompt", Completion.prompt),
-            max_tokens=probe.get("maxTokens", Completion.max_tokens),
-            stream=probe.get("stream", True),
-            chat=probe.get("chat", False),
-            workers=probe.get("workers", 64),
-            timeout=seconds(probe.get("timeout", "60s")),
-            headers=dict(gateway.get("headers", {})),
-            to_old=dict(probe.get("toOld", {})),
-            to_new=dict(probe.get("toNew", {})),
-        ),
-        steps=tuple(
-            Step(
-                percent=step["percent"],
-                burn_in=seconds(step["burnIn"]),
-                requests=step.get("requests", 0),
-                longest=seconds(step["longest"]) if "longest" in step else 3 * seconds(step["burnIn"]),
-            )
-            for step in document["steps"]
-        ),
-        error_rate=ErrorRate(**objectives["errorRate"]),
-        latency=tuple(Latency(**entry) for entry in objectives.get("latency", [])),
-        alpha=decision.get("alpha", 0.01),
-        power=decision.get("power", 0.95),
-        capacity=Capacity(capacity["peak"], **capacity["perReplica"]) if capacity else None,
-        max_step=document.get("maxStep", 50),
-        soak=seconds(document.get("soak", "0s")),
-        prometheus=_prometheus(document["prometheus"]) if "prometheus" in document else None,
-    )
-
-
-def _prometheus(document: CommentedMap) -> Prometheus:
-    return Prometheus(
-        url=document["url"],
-        headers=dict(document.get("headers", {})),
-        queries=tuple(
-            Query(
-                name=entry["name"],
-                query=entry["query"],
-                unit=Unit(entry["unit"]),
-                accept=float(entry["accept"]),
-                lasting=seconds(entry.get("lasting", "1m")),
-            )
-            for entry in document["queries"]
-        ),
-    )

@@ -20,12 +20,14 @@ def run(
     timeout: float | None = None,
     remedy: str = "",
     new_session: bool = False,
+    whole_cause: bool = False,
 ) -> str:
     """Run `command` to its end and return its standard output.
 
     `env` is laid over this process's environment. Raises Failure with the last line that the command wrote,
     the name of the log file that holds all of it, and `remedy`; also after `timeout` seconds. In a `new_session`
-    the terminal's Ctrl-C does not reach the command.
+    the terminal's Ctrl-C does not reach the command. `whole_cause` passes on every line from the one that names the
+    cause, as a chart's refusal has several.
     """
     words = [str(word) for word in command]
     try:
@@ -37,19 +39,24 @@ def run(
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=timeout,
             check=False,
             start_new_session=new_session,
         )
     except FileNotFoundError:
         raise Failure(f"{words[0]} is not there; {remedy or 'install it'}") from None
+    except OSError as error:  # a folder, or a file that is no program
+        raise Failure(f"{words[0]} cannot be run: {error.strerror}") from None
     except subprocess.TimeoutExpired:
-        raise Failure(f"{' '.join(words[:4])} had not ended after {timeout:.0f} s; {remedy}") from None
+        raise Failure(
+            f"{' '.join(words[:4])} had not ended after {timeout:.0f} s" + (f"; {remedy}" if remedy else "")
+        ) from None
     if done.returncode == 0:
         return done.stdout
     log = _kept(Path(words[0]).name, f"$ {' '.join(words)}\n{done.stdout}\n{done.stderr}\n")
     lines = [line for line in (done.stderr + "\n" + done.stdout).splitlines() if line.strip()]
-    cause = _telling(lines)
+    cause = _cause(lines, whole_cause)
     raise Failure(
         f"{Path(words[0]).name} {' '.join(words[1:3])} failed: {cause}"
         + (f"; {remedy}" if remedy else "")
@@ -69,7 +76,7 @@ def succeeds(command: Sequence[str | Path], *, env: Mapping[str, str] | None = N
             timeout=timeout,
             check=False,
         )
-    except (FileNotFoundError, subprocess.TimeoutExpired):
+    except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0
 
@@ -81,9 +88,9 @@ def _kept(program: str, text: str) -> str:
     return file.name
 
 
-def _telling(lines: Sequence[str]) -> str:
-    """The line that most likely names the cause: the first that says error, else the last."""
-    for line in lines:
+def _cause(lines: Sequence[str], whole: bool) -> str:
+    """The first line that names an error, with `whole` all lines from there on; else the last line."""
+    for number, line in enumerate(lines):
         if line.lower().lstrip().startswith(("error", "fatal", "e:")):
-            return line.strip()
+            return "\n".join(lines[number:]).strip() if whole else line.strip()
     return lines[-1].strip() if lines else "it wrote nothing"

@@ -22,7 +22,7 @@ sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 
 from benchmarks.result import Result  # noqa: E402
 from inferencepool_lab.cluster.handle import Cluster  # noqa: E402
-from inferencepool_lab.docker import engine  # noqa: E402
+from inferencepool_lab.docker import ensure  # noqa: E402
 from inferencepool_lab.stage import FOOD_REVIEW  # noqa: E402
 from inferencepool_rollout.traffic.attribution import pool_pods  # noqa: E402
 from inferencepool_rollout.traffic.followed import followed_after  # noqa: E402
@@ -52,7 +52,7 @@ def changes_by(
 ) -> tuple[list[float], int]:
     """Return the seconds of each change and the requests that were lost on the way."""
     times, lost = [], 0
-    pods = pool_pods(cluster.core(), namespace)
+    pods = pool_pods(cluster.client(), namespace)
     for number in range(changes):
         after, before = SIDES[number % 2], SIDES[(number + 1) % 2]
         with background(cluster.gateway_url, FOOD_REVIEW, Plan(rate=300, seconds=60, workers=32)) as load:
@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--namespace", default="default")
     parser.add_argument("--changes", type=int, default=20)
     chosen = parser.parse_args()
-    cluster = Cluster(engine(), chosen.name, chosen.port)
+    cluster = Cluster(ensure(), chosen.name, chosen.port)
     measure(cluster, chosen.namespace, chosen.changes).show()
 
 

@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
@@ -20,8 +22,8 @@ from benchmarks.plot import plot  # noqa: E402
 from benchmarks.result import Result, machine  # noqa: E402
 from inferencepool_lab import demo  # noqa: E402
 from inferencepool_lab.cluster.handle import Cluster  # noqa: E402
-from inferencepool_lab.cluster.ready import ready  # noqa: E402
-from inferencepool_rollout.failure import run_cli  # noqa: E402
+from inferencepool_lab.command import run_command  # noqa: E402
+from inferencepool_lab.ready import ready  # noqa: E402
 from inferencepool_rollout.progress import step  # noqa: E402
 from inferencepool_rollout.traffic.attribution import pool_pods  # noqa: E402
 
@@ -54,38 +56,37 @@ def parts(name: str, port: int) -> Mapping[str, Callable[[], Result]]:
 def with_pools(name: str, port: int) -> Cluster:
     """Return the cluster as the demo leaves it, with both pools and the route."""
     cluster = ready(name, port)
-    there = set(pool_pods(cluster.core(), "default").values())
+    there = set(pool_pods(cluster.client(), "default").values())
     for release in {"pool-old", "pool-new"} - there:
         cluster.helm("install", release, demo.POOL, "--values", demo.POOL_VALUES, "--wait")
     cluster.helm("upgrade", "route", demo.ROUTE, "--install", "--set", "weights.new=0,guards.force=true")
     return cluster
 
 
-def main() -> int:
-    """Run what is asked for."""
-    parser = argparse.ArgumentParser(
-        prog="scripts/bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join(parts(NAME, PORT))}; none means all")
-    parser.add_argument("--name", default=NAME, help="name of the kind cluster (%(default)s)")
-    parser.add_argument("--port", type=int, default=PORT, help="port of 127.0.0.1 for its Gateway (%(default)s)")
-    parser.add_argument(
-        "--remark", default="", help="what the page is to say of this run, as who else used the machine"
-    )
-    options = parser.parse_args()
-    every = parts(options.name, options.port)
-    if unknown := sorted(set(options.parts) - every.keys()):
-        parser.error(f"there is no part {', '.join(unknown)}; there are {', '.join(every)}")
+def bench(
+    words: Annotated[list[str] | None, typer.Argument(metavar="[PART]...", help="a part; none means all")] = None,
+    name: Annotated[str, typer.Option(help="name of the kind cluster")] = NAME,
+    port: Annotated[int, typer.Option(help="port of 127.0.0.1 for its Gateway")] = PORT,
+    remark: Annotated[str, typer.Option(help="added to the page, as who else used the machine")] = "",
+) -> int:
+    """Run all benchmarks and write docs/benchmarks.md, or run only some and print them.
+
+    The parts are render, load, demo, propagation and scale. For all of them a cluster is made, and removed at the end;
+    alone, propagation and scale use the cluster of --name if it is up.
+    """
+    chosen, every = words or [], parts(name, port)
+    if unknown := sorted(set(chosen) - every.keys()):
+        raise typer.BadParameter(f"there is no part {', '.join(unknown)}; there are {', '.join(every)}")
     about, results = machine(), []
     for word, measure in every.items():
-        if word in options.parts or not options.parts:
+        if word in chosen or not chosen:
             with step(f"benchmark {word}"):
                 results.append(measure())
             results[-1].show()
-    if options.parts:
+    if chosen:
         return 0
-    demo.main(["--down", "--name", options.name])
-    text = HEADER.format(when=time.strftime("%Y-%m-%d"), machine=about, remark=options.remark)
+    demo.down(name)
+    text = HEADER.format(when=time.strftime("%Y-%m-%d"), machine=about, remark=remark)
     plot([result for result in results if result.growth], PLOT)
     PAGE.write_text(text + "\n".join(result.markdown() for result in results))
     print(f"wrote {PAGE} and {PLOT}")
@@ -93,4 +94,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    run_cli(main)
+    run_command(bench, "scripts/bench")

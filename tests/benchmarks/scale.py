@@ -27,7 +27,7 @@ sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 from benchmarks.result import Line, Result  # noqa: E402
 from inferencepool_lab.builds.tools import tool  # noqa: E402
 from inferencepool_lab.cluster.handle import Cluster  # noqa: E402
-from inferencepool_lab.docker import engine  # noqa: E402
+from inferencepool_lab.docker import ensure  # noqa: E402
 from inferencepool_rollout.process import run  # noqa: E402
 
 NAMESPACE = "scale"
@@ -142,7 +142,7 @@ def main() -> None:
     parser.add_argument("--name", default="inferencepool-demo", help="name of the kind cluster")
     parser.add_argument("--port", type=int, default=18080, help="port of 127.0.0.1 for its Gateway")
     options = parser.parse_args()
-    measure(Cluster(engine(), options.name, options.port)).show()
+    measure(Cluster(ensure(), options.name, options.port)).show()
 
 
 if __name__ == "__main__":

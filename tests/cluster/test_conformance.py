@@ -82,7 +82,7 @@ def pools(cluster: Cluster) -> Iterator[Pools]:
 
 
 def test_two_pools_share_70_to_30_by_answers_and_by_picks(cluster: Cluster, pools: Pools) -> None:
-    core, pods = cluster.core(), pool_pods(cluster.core(), pools.namespace)
+    core, pods = cluster.client(), pool_pods(cluster.client(), pools.namespace)
     before = {pool: picks(core, pools.namespace, pool) for pool in ASKED}
     answers = send(cluster.gateway_url, pools.request, Plan(count=REQUESTS))
     after = {pool: picks(core, pools.namespace, pool) for pool in ASKED}

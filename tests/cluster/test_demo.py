@@ -16,7 +16,7 @@ NAME, PORT = "inferencepool-demo-test", "18082"
 
 @pytest.fixture(scope="module")
 def demo(cluster: Cluster) -> subprocess.CompletedProcess[str]:
-    """The demo, run to its end beside the tests' own cluster, whose engine it shares."""
+    """The demo, run to its end beside the tests' own cluster, whose docker it shares."""
     return subprocess.run(
         [ROOT / "scripts/demo", "--name", NAME, "--port", PORT], capture_output=True, text=True, check=False
     )
@@ -36,8 +36,6 @@ def test_the_demo_removes_its_cluster_and_leaves_others(
     demo: subprocess.CompletedProcess[str], cluster: Cluster
 ) -> None:
     assert f"removed the kind cluster {NAME}" in demo.stdout
-    assert NAME not in kind.ours()
-    assert cluster.name in kind.ours()
-    assert not cluster.engine.docker(
-        "ps", "--all", "--quiet", "--filter", f"label=io.x-k8s.kind.cluster={NAME}"
-    ).strip()
+    assert NAME not in kind.names()
+    assert cluster.name in kind.names()
+    assert not cluster.docker.run("ps", "--all", "--quiet", "--filter", f"label=io.x-k8s.kind.cluster={NAME}").strip()

@@ -67,7 +67,7 @@ def run(bench: Bench, row: Row) -> Seen:
 def judge_split(bench: Bench, percent: int) -> tuple[Finding, ...]:
     """Send requests and return what is wrong with answers and picks where the struck pool was asked `percent`."""
     asked = {STRUCK: percent, OTHER: 100 - percent}
-    core, pods = bench.cluster.core(), pool_pods(bench.cluster.core(), bench.namespace)
+    core, pods = bench.cluster.client(), pool_pods(bench.cluster.client(), bench.namespace)
     before = {pool: picks(core, bench.namespace, pool) for pool in POOLS}
     answers = send(bench.cluster.gateway_url, bench.request(), Plan(count=AFTERWARDS))
     after = {pool: picks(core, bench.namespace, pool) for pool in POOLS}

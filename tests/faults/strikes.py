@@ -8,13 +8,13 @@ import time
 from charts import CHARTS
 from faults.bench import STRUCK, Bench
 from inferencepool_lab.builds.versions import versions
+from inferencepool_lab.gateways.gateway import chosen
 from inferencepool_rollout.failure import Failure
 from node import on_node, processes
 from waiting import wait_until
 
 SERVER, PICKER = "model-server", "epp"
-GATEWAY = ("--namespace", "default", "deployment/inference-gateway-istio")
-ISTIOD = ("--namespace", "istio-system", "deployment/istiod")
+PROXY, CONTROLLER = chosen().proxy, chosen().controller
 API_SERVER = "kube-apiserver.yaml"
 PROGRAMS = {SERVER: "llm-d-inference-sim", PICKER: "epp"}
 NEXT_TAG = "next"
@@ -83,20 +83,19 @@ def scale_servers_up(bench: Bench) -> None:
 
 
 def restart_gateway(bench: Bench) -> None:
-    namespace, name, deployment = GATEWAY
-    bench.cluster.kubectl("rollout", "restart", namespace, name, deployment)
-    bench.cluster.kubectl("rollout", "status", namespace, name, deployment, "--timeout=120s")
+    bench.cluster.kubectl("rollout", "restart", *PROXY.words)
+    bench.cluster.kubectl("rollout", "status", *PROXY.words, "--timeout=120s")
 
 
-def stop_istiod_and_move_weight(bench: Bench) -> None:
-    bench.cluster.kubectl("scale", *ISTIOD, "--replicas=0")
-    bench.cluster.kubectl("wait", *ISTIOD[:2], "pods", "--selector=app=istiod", "--for=delete", "--timeout=60s")
+def stop_controller_and_move_weight(bench: Bench) -> None:
+    bench.cluster.kubectl("scale", *CONTROLLER.words, "--replicas=0")
+    bench.cluster.kubectl("wait", *CONTROLLER.pods, "--for=delete", "--timeout=60s")
     bench.split(80)
 
 
-def start_istiod(bench: Bench) -> None:
-    bench.cluster.kubectl("scale", *ISTIOD, "--replicas=1")
-    bench.cluster.kubectl("rollout", "status", *ISTIOD, "--timeout=120s")
+def start_controller(bench: Bench) -> None:
+    bench.cluster.kubectl("scale", *CONTROLLER.words, "--replicas=1")
+    bench.cluster.kubectl("rollout", "status", *CONTROLLER.words, "--timeout=120s")
     bench.follow(80)
 
 

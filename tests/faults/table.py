@@ -122,7 +122,9 @@ ROWS = (
         both(until(5, NO_SERVER, LATE, CUT)),
     ),
     Row("gateway restarted", strikes.restart_gateway, strikes.wait_until_ready, 2),
-    Row("istiod down while weight moves", strikes.stop_istiod_and_move_weight, strikes.start_istiod, 5, split=80),
+    Row(
+        "istiod down while weight moves", strikes.stop_controller_and_move_weight, strikes.start_controller, 5, split=80
+    ),
     Row("API server down", strikes.stop_api_server, strikes.start_api_server, 20),
     Row("pool upgraded: image, argument, plugins", strikes.upgrade, strikes.roll_back, 2),
     Row("pool upgraded to slow starters", strikes.upgrade_to_slow_starters, strikes.roll_back, 2),

@@ -22,7 +22,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from charts import CHARTS, ROOT, render
 from inferencepool_lab.builds.programs import compiled
 from inferencepool_lab.builds.tools import tool
-from inferencepool_lab.publish.__main__ import main
+from inferencepool_lab.publish.__main__ import publish
 from inferencepool_lab.publish.changes import newest
 from inferencepool_lab.publish.sbom import images_of
 from inferencepool_rollout.failure import Failure
@@ -91,8 +91,8 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def release(tmp_path_factory: pytest.TempPathFactory, keys: Keys, registry: str) -> Path:
     """The folder of a signed release, which was pushed to the registry too."""
     folder = tmp_path_factory.mktemp("dist")
-    where = ["--push", f"oci://{registry}/charts", "--plain-http"]
-    assert main(["--output", str(folder), "--key", KEY, "--keyring", str(keys.secret), *where]) == 0
+    push = f"oci://{registry}/charts"
+    assert publish(output=folder, key=KEY, keyring=keys.secret, push=push, plain_http=True) == 0
     return folder
 
 
@@ -188,7 +188,7 @@ def test_the_bill_names_the_packages_of_the_image_that_is_built_here(release: Pa
 
 def test_a_key_without_its_file_is_refused() -> None:
     with pytest.raises(Failure, match="--key and --keyring belong together"):
-        main(["--key", KEY])
+        publish(key=KEY)
 
 
 def test_the_changelog_has_a_section_for_what_is_not_released_yet() -> None:

@@ -1,7 +1,9 @@
-"""Go programs compiled into the cache from modules that the folders of scripts/builds pin."""
+"""Go programs compiled into the cache from modules of versions.toml."""
 
 from __future__ import annotations
 
+import functools
+import json
 import os
 import platform
 import shutil
@@ -10,7 +12,7 @@ from pathlib import Path
 
 from inferencepool_lab.builds import cache
 from inferencepool_lab.builds.found import accepted_on_path, from_pypi
-from inferencepool_lab.builds.versions import BUILDS, Program, versions
+from inferencepool_lab.builds.versions import BUILDS, Module, Program, versions
 from inferencepool_rollout.process import run
 from inferencepool_rollout.progress import step
 
@@ -35,20 +37,24 @@ def compiled(names: Iterable[str]) -> dict[str, Path]:
 def module_folder(name: str) -> Path:
     """Return the read-only folder of the files of a module that versions.toml names, downloading it once."""
     module = versions().modules[name]
-    module_path = module.module.split("@")[0]
-    listed = run(
-        [go(), "list", "-m", "-f", "{{.Dir}}", module_path], cwd=BUILDS / module.build, env=environment()
-    ).strip()
-    if listed:
-        return Path(listed)
-    with step(f"downloading the module {module_path}", "seconds"):
-        run(
-            [go(), "mod", "download", module_path],
-            cwd=BUILDS / module.build,
-            env=environment(),
-            remedy=REGISTRY,
-        )
-    return module_folder(name)
+    return downloaded(f"{module.path}@{module.version}")
+
+
+@functools.cache
+def downloaded(module: str) -> Path:
+    """Return the read-only folder of a module's files, by `path@version`, downloading it once.
+
+    Go compares it with the public checksum database. Raises Failure when it can't be had.
+    """
+
+    def answer(*words: str) -> str:
+        return run([go(), *words, module], cwd=cache.folder("go"), env=environment(), remedy=REGISTRY)
+
+    found = answer("list", "-m", "-f", "{{.Dir}}").strip()
+    if not found:
+        with step(f"downloading the module {module}", "seconds"):
+            found = json.loads(answer("mod", "download", "-json"))["Dir"]
+    return Path(found)
 
 
 def patched_source(name: str, *patches: Path) -> Path:
@@ -71,7 +77,7 @@ def patched_source(name: str, *patches: Path) -> Path:
 
 
 def environment() -> Mapping[str, str]:
-    """What the Go compiler gets: its caches in ours, static binaries, and less garbage collection with memory."""
+    """The environment of the compiler: its caches, static binaries, less garbage collection where memory allows."""
     roomy = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") > ROOMY_MEMORY_BYTES
     return {
         "GOMODCACHE": str(cache.folder("go", "mod")),
@@ -88,30 +94,35 @@ REGISTRY = "check that the Go module proxy (go env GOPROXY) is reached, then sta
 def path(name: str) -> Path:
     """Where a program stands once it is compiled: a folder named after everything that goes into it."""
     program = versions().programs[name]
-    pins = [file for file in sorted((BUILDS / program.build).iterdir()) if file.suffix in (".mod", ".sum", ".go")]
-    key = cache.fingerprint(program.package, platform.machine(), *_linker_variables(program), *pins, *patches(program))
+    key = cache.fingerprint(
+        program.package, platform.machine(), *_linker(program), *_pins(program.module), *program.patches
+    )
     return cache.folder("programs") / f"{name}-{key}" / _binary(program)
 
 
-def patches(program: Program) -> list[Path]:
-    """The patches of our own that go into a program: those in patches/ of its build, for the module they patch."""
-    if not (program.patched and program.package.startswith("istio.io/istio/")):
-        return []
-    return sorted((BUILDS / program.build / "patches").glob("*.patch"))
+def _pins(module: Module) -> list[str | Path]:
+    """What says of which versions a module's programs are compiled: its own, or the files of its build."""
+    if not module.build:
+        return [module.version]
+    return [file for file in sorted((BUILDS / module.build).iterdir()) if file.suffix in (".mod", ".sum", ".go")]
 
 
-def _linker_variables(program: Program) -> list[str]:
-    return list(versions().linker_variables.get(program.build, []))
+def _place(program: Program) -> str:
+    return program.module.build or program.module.name
+
+
+def _linker(program: Program) -> list[str]:
+    return list(versions().linker[_place(program)])
 
 
 def _one_call(missing: list[str]) -> list[str]:
-    """The programs that go into the next call: one build, patched or not, no two of one file name."""
+    """The programs that go into the next call: of one build, patched or not, no two of one file name."""
     programs = versions().programs
     first = programs[missing[0]]
     wave: dict[str, str] = {}
     for name in missing:
         program = programs[name]
-        if program.build == first.build and patches(program) == patches(first):
+        if _place(program) == _place(first) and program.patches == first.patches:
             wave.setdefault(_binary(program), name)
     return list(wave.values())
 
@@ -119,20 +130,21 @@ def _one_call(missing: list[str]) -> list[str]:
 def _compile(wave: list[str], paths: Mapping[str, Path]) -> None:
     programs = {name: versions().programs[name] for name in wave}
     first = programs[wave[0]]
-    with cache.locked(f"compile-{first.build}"):
+    with cache.locked(f"compile-{_place(first)}"):
         if all(paths[name].exists() for name in wave):
             return
         if len(wave) > 1:
             cache.require_room()
-        output = cache.folder("programs", ".partial")
-        variables = " ".join(f"-X {variable}" for variable in _linker_variables(first))
-        with step(f"compiling {', '.join(wave)}", _usual_time(first)):
+        output = cache.folder("programs", ".partial", _place(first))
+        variables = " ".join(f"-X {variable}" for variable in _linker(first))
+        folder, module_file = _source(first)
+        with step(f"compiling {', '.join(wave)}", _usual_time(programs.values())):
             run(
                 [
-                    go(), "build", *_module_file(first), "-trimpath", "-ldflags", f"-s -w {variables}",
+                    go(), "build", *module_file, "-trimpath", "-buildvcs=false", "-ldflags", f"-s -w {variables}",
                     "-o", f"{output}/", *(program.package for program in programs.values()),
                 ],
-                cwd=BUILDS / first.build,
+                cwd=folder,
                 env=environment(),
                 remedy=REGISTRY,
             )  # fmt: skip
@@ -141,16 +153,23 @@ def _compile(wave: list[str], paths: Mapping[str, Path]) -> None:
             (output / _binary(program)).rename(paths[name])
 
 
-def _module_file(program: Program) -> list[str]:
-    """The flag that makes a patched program be compiled from the patched copy of its module."""
-    if not patches(program):
-        return []
-    source = patched_source("istio", *patches(program))
+def _source(program: Program) -> tuple[Path, list[str]]:
+    """The folder whose go.mod and go.sum pin what is compiled, and the flags by which others take their place.
+
+    A module without a build is compiled in its own folder, as its authors do. (`go install path@version` would also ask
+    the module proxy for the module's list of versions, which some proxies do not have.)
+    """
+    module, patches = program.module, program.patches
+    source = patched_source(module.name, *patches) if patches else None
+    if not module.build:
+        return source or module_folder(module.name), []
+    pins = BUILDS / module.build
+    if source is None:
+        return pins, []
     target = cache.folder("sources") / f"{source.name}.mod"
-    pins = BUILDS / program.build
-    target.write_text((pins / "go.mod").read_text() + f"\nreplace istio.io/istio => {source}\n")
+    target.write_text((pins / "go.mod").read_text() + f"\nreplace {module.path} => {source}\n")
     target.with_suffix(".sum").write_text((pins / "go.sum").read_text())
-    return [f"-modfile={target}"]
+    return pins, [f"-modfile={target}"]
 
 
 def _binary(program: Program) -> str:
@@ -159,15 +178,9 @@ def _binary(program: Program) -> str:
     return last
 
 
-def _usual_time(program: Program) -> str:
-    cold = {
-        "cluster": "6 to 15 minutes the first time",
-        "istio": "3 to 8 minutes the first time",
-        "kube-router": "2 to 7 minutes the first time",
-        "registry": "2 to 9 minutes the first time",
-        "epp": "1 to 5 minutes the first time",
-    }
-    return cold.get(program.build.partition("-")[0], "under a minute the first time") + ", seconds after"
+def _usual_time(programs: Iterable[Program]) -> str:
+    fast, slow = max(tuple(program.module.minutes) for program in programs)
+    return f"{f'{fast} to {slow} minutes' if fast else 'under a minute'} the first time, seconds after"
 
 
 def _copy_writable(source: str, target: str) -> str:

@@ -1,1 +1,1 @@
-"""A kind cluster with Gateway API, the Inference Extension's CRDs, Istio and the Gateway of the guide."""
+"""A kind cluster: its nodes, its network, the CRDs in it, and how other code works with it."""

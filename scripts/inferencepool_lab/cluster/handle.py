@@ -11,19 +11,20 @@ from kubernetes.config import new_client_from_config
 from inferencepool_lab.builds.tools import tool
 from inferencepool_lab.builds.versions import versions
 from inferencepool_lab.cluster import state
-from inferencepool_lab.docker import Engine
+from inferencepool_lab.docker import Docker
+from inferencepool_rollout.kube.client import Client
 from inferencepool_rollout.process import run
 from inferencepool_rollout.progress import step
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """A kind cluster of ours: its engine, its name, and the port of 127.0.0.1 that reaches the Gateway.
+    """A kind cluster of the laboratory: its docker, its name, and the port of 127.0.0.1 that reaches the Gateway.
 
     `helm_tool`, "helm4" or "helm3", is the helm that it is worked with.
     """
 
-    engine: Engine
+    docker: Docker
     name: str
     port: int
     helm_tool: str = "helm4"
@@ -42,6 +43,10 @@ class Cluster:
         """Return the core API of this cluster."""
         return CoreV1Api(new_client_from_config(str(self.kubeconfig)))  # type: ignore[no-untyped-call]
 
+    def client(self) -> Client:
+        """Return the tool's client of this cluster."""
+        return Client(kubeconfig=self.kubeconfig)
+
     def kubectl(self, *arguments: str | Path, stdin: str | None = None, timeout: float | None = 300) -> str:
         """Run kubectl against this cluster and return what it prints; raises Failure with its cause."""
         return run([tool("kubectl"), "--kubeconfig", self.kubeconfig, *arguments], stdin=stdin, timeout=timeout)
@@ -51,11 +56,11 @@ class Cluster:
         return run([tool(self.helm_tool), "--kubeconfig", self.kubeconfig, *arguments], timeout=timeout)
 
     def load(self, *images: str) -> None:
-        """Load images, by their keys in versions.toml, from the engine into the node, unless it has just these."""
+        """Load images, by their keys in versions.toml, from docker into the node, unless it has just these."""
         names = [versions().images[key].name for key in images]
         known = state.read(self.name)
         loaded = dict(
-            zip(names, self.engine.docker("image", "inspect", "--format", "{{.Id}}", *names).split(), strict=True)
+            zip(names, self.docker.run("image", "inspect", "--format", "{{.Id}}", *names).split(), strict=True)
         )
         names = [name for name in names if known.get("loaded", {}).get(name) != loaded[name]]
         if not names:
@@ -66,4 +71,4 @@ class Cluster:
 
     def kind(self, *arguments: str | Path, stdin: str | None = None) -> str:
         """Run kind with this cluster's docker and return what it prints; raises Failure with its cause."""
-        return run([tool("kind"), *arguments], env=self.engine.environment, stdin=stdin, timeout=600)
+        return run([tool("kind"), *arguments], env=self.docker.environment, stdin=stdin, timeout=600)

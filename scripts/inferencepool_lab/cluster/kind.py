@@ -1,4 +1,4 @@
-"""Making and removing the kind cluster; what the harness did not make it does not touch."""
+"""Making and removing the kind cluster; a cluster that the laboratory did not make is left alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from inferencepool_lab.builds import cache
 from inferencepool_lab.builds.versions import versions
 from inferencepool_lab.cluster import nodes, state
 from inferencepool_lab.cluster.handle import Cluster
-from inferencepool_lab.docker import Engine
+from inferencepool_lab.docker import Docker
 from inferencepool_lab.images import build
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.progress import step
@@ -19,61 +19,61 @@ from inferencepool_rollout.progress import step
 GATEWAY_NODE_PORT = 30080
 
 
-def require_ours(engine: Engine, name: str, port: int) -> None:
-    """Raise Failure when a cluster of that name is not ours, or when the port for a new one is taken."""
-    container = _container(engine, name)
+def require_usable(docker: Docker, name: str, port: int) -> None:
+    """Raise Failure when a cluster of that name is somebody else's, or when the port for a new one is taken."""
+    container = _container(docker, name)
     if container and not state.read(name):
         raise Failure(
-            f"a kind cluster named {name} is there that this harness did not make; remove it with "
+            f"a kind cluster named {name} exists that this project did not make; remove it with "
             f"`kind delete cluster --name {name}`, or choose another name with --name"
         )
-    if not _serves(engine, name, port):
-        down(engine, name)
+    if not _serves(docker, name, port):
+        down(docker, name)
         _require_free(port)
 
 
-def up(engine: Engine, name: str, port: int, workers: int = 0) -> Cluster:
-    """Return the cluster of that name, making it unless it runs already; raises Failure as require_ours does.
+def up(docker: Docker, name: str, port: int, workers: int = 0) -> Cluster:
+    """Return the cluster of that name, making it unless it runs already; raises Failure as require_usable does.
 
     Its `workers`, nodes beside the first, are cordoned: they take pods from when they are uncordoned.
     """
-    cluster = Cluster(engine, name, port)
-    require_ours(engine, name, port)
-    if _serves(engine, name, port):
+    cluster = Cluster(docker, name, port)
+    require_usable(docker, name, port)
+    if _serves(docker, name, port):
         return cluster
     state.write(name, {"port": port})
     with step(f"making the kind cluster {name}", "20 s"):
         cluster.kind(
             "create", "cluster", "--name", name, "--config", "-", "--kubeconfig", cluster.kubeconfig, "--wait", "180s",
-            stdin=yaml.safe_dump(_config(engine, port, workers)),
+            stdin=yaml.safe_dump(_config(docker, port, workers)),
         )  # fmt: skip
     if workers:
         with step(f"joining {workers} more nodes", "10 s"):
-            nodes.join(cluster, bridged=built_here(engine))
-    state.write(name, {"port": port, "container": _container(engine, name)})
+            nodes.join(cluster, bridged=built_here(docker))
+    state.write(name, {"port": port, "container": _container(docker, name)})
     return cluster
 
 
-def down(engine: Engine, name: str) -> bool:
-    """Remove the cluster of that name if the harness made it; return whether there was one."""
+def down(docker: Docker, name: str) -> bool:
+    """Remove the cluster of that name if the laboratory made it; return whether there was one."""
     if not state.read(name):
         return False
-    Cluster(engine, name, 0).kind("delete", "cluster", "--name", name)
+    Cluster(docker, name, 0).kind("delete", "cluster", "--name", name)
     shutil.rmtree(state.folder_of(name))
     return True
 
 
-def ours() -> list[str]:
-    """Names of the clusters that the harness made and that were not removed yet."""
+def names() -> list[str]:
+    """Names of the clusters that the laboratory made and that were not removed yet."""
     return sorted(path.parent.name for path in (cache.root() / "clusters").glob("*/state.json"))
 
 
-def built_here(engine: Engine) -> bool:
+def built_here(docker: Docker) -> bool:
     """Whether the node's image is the one built from registry packages, whose network is a bridge."""
-    return bool(build.inputs_label(engine, versions().images["node"].name))
+    return bool(build.inputs_label(docker, versions().images["node"].name))
 
 
-def _config(engine: Engine, port: int, workers: int) -> dict[str, object]:
+def _config(docker: Docker, port: int, workers: int) -> dict[str, object]:
     """kind's configuration (kind.x-k8s.io/v1alpha4): the published node's, or what the one built here needs."""
     image = versions().images["node"].name
     first: dict[str, object] = {
@@ -85,30 +85,30 @@ def _config(engine: Engine, port: int, workers: int) -> dict[str, object]:
     }
     others = [{"role": "worker", "image": image} for _ in range(workers)]
     config: dict[str, object] = {"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "nodes": [first, *others]}
-    if built_here(engine):
+    if built_here(docker):
         config["networking"] = {"disableDefaultCNI": True, "podSubnet": "10.244.0.0/16"}
-    if engine.runc:
+    if docker.runc:
         config["featureGates"] = {"KubeletInUserNamespace": True}
-    if engine.cgroup_v1:
+    if docker.cgroup_v1:
         config["kubeadmConfigPatches"] = ["kind: KubeletConfiguration\nfailCgroupV1: false\n"]
     return config
 
 
-def _container(engine: Engine, name: str) -> str:
+def _container(docker: Docker, name: str) -> str:
     """The id of the control plane's container, or "" where there is no such cluster."""
     labels = (f"label=io.x-k8s.kind.cluster={name}", "label=io.x-k8s.kind.role=control-plane")
     filters = [word for label in labels for word in ("--filter", label)]
-    return engine.docker("ps", "--all", "--quiet", "--no-trunc", *filters).strip()
+    return docker.run("ps", "--all", "--quiet", "--no-trunc", *filters).strip()
 
 
-def _serves(engine: Engine, name: str, port: int) -> bool:
-    """Whether the cluster that the harness recorded runs, on that port, from today's node image."""
-    known, container = state.read(name), _container(engine, name)
+def _serves(docker: Docker, name: str, port: int) -> bool:
+    """Whether the cluster that the laboratory recorded runs, on that port, from today's node image."""
+    known, container = state.read(name), _container(docker, name)
     running = f"true {versions().images['node'].name}"
     return (
         container != ""
         and (known.get("container"), known.get("port")) == (container, port)
-        and engine.docker("inspect", "--format", "{{.State.Running}} {{.Config.Image}}", container).strip() == running
+        and docker.run("inspect", "--format", "{{.State.Running}} {{.Config.Image}}", container).strip() == running
     )
 
 

@@ -16,9 +16,9 @@ MANIFEST = Path(__file__).with_name("kube-router.yaml")
 
 def enforce(cluster: Cluster) -> None:
     """Let the cluster enforce NetworkPolicies from now on; raises Failure with the cause where that can't be done."""
-    if not kind.built_here(cluster.engine):
+    if not kind.built_here(cluster.docker):
         return
-    pull.ensure(cluster.engine, [IMAGE])
+    pull.ensure(cluster.docker, [IMAGE])
     cluster.load(IMAGE)
     with step("installing the firewall of kube-router", "10 s"):
         manifest = (

@@ -23,10 +23,10 @@ def join(cluster: Cluster, *, bridged: bool) -> None:
         ranges = {node["metadata"]["name"]: node["spec"]["podCIDR"] for node in found}
         addresses = {node["metadata"]["name"]: _internal(node) for node in found}
         for name, own in ranges.items():
-            cluster.engine.docker("exec", name, "sed", "--in-place", f"s,{FIRST_RANGE},{own},", BRIDGE)
+            cluster.docker.run("exec", name, "sed", "--in-place", f"s,{FIRST_RANGE},{own},", BRIDGE)
             for other in ranges.keys() - {name}:
                 route = (ranges[other], "via", addresses[other])
-                cluster.engine.docker("exec", name, "ip", "route", "replace", *route)
+                cluster.docker.run("exec", name, "ip", "route", "replace", *route)
     for node in found:
         name, taints = node["metadata"]["name"], node["spec"].get("taints", [])
         if CONTROL_PLANE not in node["metadata"]["labels"]:

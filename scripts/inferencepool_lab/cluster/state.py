@@ -16,7 +16,7 @@ def folder_of(name: str) -> Path:
 
 
 def read(name: str) -> dict[str, Any]:
-    """What the harness wrote before (port) and after (container, loaded) it made the cluster; empty if it did not."""
+    """Return what was written before (port) and after (container, loaded) the cluster was made; empty if it was not."""
     try:
         state: dict[str, Any] = json.loads((folder_of(name) / "state.json").read_text())
     except FileNotFoundError:

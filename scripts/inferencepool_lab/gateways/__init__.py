@@ -1,1 +1,1 @@
-"""The gateways that a test cluster can have: one folder each."""
+"""The gateways that a cluster of the laboratory can have: a folder each, whose name chooses it."""

@@ -12,7 +12,7 @@ from inferencepool_lab.builds import cache, debian
 from inferencepool_lab.builds.found import vendored, wheel
 from inferencepool_lab.builds.programs import compiled, module_folder, path
 from inferencepool_lab.builds.versions import Image, versions
-from inferencepool_lab.docker import Engine
+from inferencepool_lab.docker import Docker
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.process import run
 from inferencepool_rollout.progress import step
@@ -20,14 +20,14 @@ from inferencepool_rollout.progress import step
 LABEL = "io.inferencepool-rollout.inputs"
 
 
-def inputs_label(engine: Engine, name: str) -> str | None:
-    """What the image in the engine was built from: "" if it was not built here, None if it is not there."""
-    if not engine.has("image", "inspect", name):
+def inputs_label(docker: Docker, name: str) -> str | None:
+    """What the image in docker was built from: "" if it was not built here, None if it is not there."""
+    if not docker.has("image", "inspect", name):
         return None
-    return engine.docker("image", "inspect", "--format", f'{{{{index .Config.Labels "{LABEL}"}}}}', name).strip()
+    return docker.run("image", "inspect", "--format", f'{{{{index .Config.Labels "{LABEL}"}}}}', name).strip()
 
 
-def inputs(engine: Engine, key: str) -> str:
+def inputs(docker: Docker, key: str) -> str:
     """The fingerprint of everything that goes into the image; compiles nothing."""
     image = _image(key)
     parts: list[str | Path] = [image.name, image.folder, *image.files, *image.wheels]
@@ -36,12 +36,12 @@ def inputs(engine: Engine, key: str) -> str:
         root = versions().roots[image.base]
         parts += [root.suite, *root.packages]
     if key == "node":
-        parts += [str(engine.runc), *(inputs(engine, name) for name in versions().node_images)]
+        parts += [str(docker.runc), *(inputs(docker, name) for name in versions().node_images)]
     return cache.fingerprint(*parts)
 
 
 def image(
-    engine: Engine, key: str, *, name: str = "", arguments: tuple[str, ...] = (), published_base: bool = False
+    docker: Docker, key: str, *, name: str = "", arguments: tuple[str, ...] = (), published_base: bool = False
 ) -> None:
     """Build the image, under `name` where it is not the published one; `arguments` are the Dockerfile's ARGs.
 
@@ -50,7 +50,7 @@ def image(
     """
     wanted = _image(key)
     made_here = wanted.base and not published_base
-    base = ("--build-arg", f"BASE={root_image(engine, wanted.base)}") if made_here else ()
+    base = ("--build-arg", f"BASE={root_image(docker, wanted.base)}") if made_here else ()
     programs = compiled(wanted.programs)
     with (
         tempfile.TemporaryDirectory(dir=cache.folder("contexts")) as folder,
@@ -67,8 +67,8 @@ def image(
             _copy(wheel(requirement) / path_in_wheel, context)
         if wanted.requirements:
             _copy(vendored(wanted.folder / wanted.requirements), context / "deps")
-        engine.docker(
-            "build", "--quiet", "--tag", name or wanted.name, "--label", f"{LABEL}={inputs(engine, key)}",
+        docker.run(
+            "build", "--quiet", "--tag", name or wanted.name, "--label", f"{LABEL}={inputs(docker, key)}",
             *base, *(word for argument in arguments for word in ("--build-arg", argument)), context,
         )  # fmt: skip
 
@@ -79,13 +79,13 @@ def require_linux() -> None:
         raise Failure(f"images are built on x86_64 Linux only, this is {sys.platform} {platform.machine()}")
 
 
-def root_image(engine: Engine, root: str) -> str:
-    """Return the name, in the engine, of the image of a debootstrapped root, importing it once."""
+def root_image(docker: Docker, root: str) -> str:
+    """Return the name, in docker, of the image of a debootstrapped root, importing it once."""
     archive = debian.root_archive(versions().roots[root])
     name = f"inferencepool-rollout/{root}:{archive.stem}"
-    if not engine.has("image", "inspect", name):
+    if not docker.has("image", "inspect", name):
         with step(f"importing the Debian root {name}", "seconds"):
-            engine.docker("import", archive, name)
+            docker.run("import", archive, name)
     return name
 
 

@@ -7,45 +7,45 @@ from pathlib import Path
 
 from inferencepool_lab.builds import cache
 from inferencepool_lab.builds.versions import versions
-from inferencepool_lab.docker import Engine
+from inferencepool_lab.docker import Docker
 from inferencepool_lab.images.build import LABEL, image, inputs
 from inferencepool_rollout.progress import step
 
 WRAPPER_IN_NODE = "/usr/local/sbin/runc-wrapper"
 
 
-def build(engine: Engine) -> None:
+def build(docker: Docker) -> None:
     """Build the node image under its published name; raises Failure with the cause of the step that failed."""
     node = versions().images["node"].name
     empty = f"{node}-empty"
-    runc = WRAPPER_IN_NODE if engine.runc else "runc"
-    image(engine, "node", name=empty, arguments=(f"RUNC={runc}", f"VERSION={versions().kubernetes}"))
+    runc = WRAPPER_IN_NODE if docker.runc else "runc"
+    image(docker, "node", name=empty, arguments=(f"RUNC={runc}", f"VERSION={versions().kubernetes}"))
     for key in versions().node_images:
-        image(engine, key)
+        image(docker, key)
     with step(f"importing the control plane into {node}", "30 s"):
-        container = engine.docker("run", "--detach", "--entrypoint", "sleep", empty, "infinity").strip()
+        container = docker.run("run", "--detach", "--entrypoint", "sleep", empty, "infinity").strip()
         try:
-            _fill(engine, container)
-            engine.docker(
+            _fill(docker, container)
+            docker.run(
                 "commit", "--change", 'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]',
-                "--change", f"LABEL {LABEL}={inputs(engine, 'node')}", container, node,
+                "--change", f"LABEL {LABEL}={inputs(docker, 'node')}", container, node,
             )  # fmt: skip
         finally:
-            engine.docker("rm", "--force", "--volumes", container)
-    engine.docker("image", "rm", empty)
+            docker.run("rm", "--force", "--volumes", container)
+    docker.run("image", "rm", empty)
 
 
-def _fill(engine: Engine, container: str) -> None:
+def _fill(docker: Docker, container: str) -> None:
     """Import the images of the control plane, unpacked later by the kubelet, into the container's containerd."""
-    if engine.runc:
-        engine.docker("cp", engine.runc, f"{container}:{WRAPPER_IN_NODE}")
+    if docker.runc:
+        docker.run("cp", docker.runc, f"{container}:{WRAPPER_IN_NODE}")
     names = [image.name for image in versions().node_images.values()]
     with tempfile.TemporaryDirectory(dir=cache.folder("contexts")) as folder:
         archive = Path(folder) / "images.tar"
-        engine.docker("save", "--output", archive, *names)
-        engine.docker("cp", archive, f"{container}:/images.tar")
-    engine.docker("exec", "--detach", container, "containerd")
-    engine.docker("exec", container, "sh", "-c", _IMPORT)
+        docker.run("save", "--output", archive, *names)
+        docker.run("cp", archive, f"{container}:/images.tar")
+    docker.run("exec", "--detach", container, "containerd")
+    docker.run("exec", container, "sh", "-c", _IMPORT)
 
 
 _IMPORT = """

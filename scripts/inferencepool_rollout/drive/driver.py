@@ -1,4 +1,4 @@
-"""The rollout itself: preflight, move, wait until the gateway follows, look, decide; again for each step."""
+"""The rollout itself: where it stands, preflight, move and observe, again for each step; and the way back."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from types import FrameType
 
 from rich.console import Console
-from rich.live import Live as Display
 
-from inferencepool_rollout.drive.decision import Action, Decision, decide
 from inferencepool_rollout.drive.lease import Lease
-from inferencepool_rollout.drive.observed import Observed, joined
-from inferencepool_rollout.drive.position import Next, Position, following, position
-from inferencepool_rollout.drive.probe import probing
-from inferencepool_rollout.drive.prometheus import Watch
+from inferencepool_rollout.drive.movers import Mover
+from inferencepool_rollout.drive.observation import Observation
+from inferencepool_rollout.drive.position import Next, Position, following, pool_refs, position
 from inferencepool_rollout.drive.run_log import RunLog
-from inferencepool_rollout.drive.screen import screen
+from inferencepool_rollout.drive.verify import Gateway
+from inferencepool_rollout.drive.way_back import WayBack
+from inferencepool_rollout.evidence.decision import Action, Decision
 from inferencepool_rollout.exit_codes import ExitCode
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.kube.helm import PENDING, Helm, upgrade
-from inferencepool_rollout.kube.live import Live
+from inferencepool_rollout.kube.client import ApiFault, Client
+from inferencepool_rollout.kube.route import Route
+from inferencepool_rollout.kube.snapshot import Snapshot, read_snapshot
 from inferencepool_rollout.plan import Plan, Step
-from inferencepool_rollout.preflight import preflight, print_checks
+from inferencepool_rollout.preflight import preflight
+from inferencepool_rollout.preflight.check import print_checks
+from inferencepool_rollout.preflight.facts import gather
 from inferencepool_rollout.progress import say
-from inferencepool_rollout.traffic.sequential import anytime_p
 
-LOOK_SECONDS = 1.0
-FOLLOW_SECONDS = 60.0
-SETTLE_SECONDS = 0.5
-FREE_SECONDS = 30.0
-SPLIT_ALPHA = 0.001
+BACK_SECONDS = 600.0
+AGAIN_SECONDS = 5.0
+"""A way back that fails is tried again every AGAIN_SECONDS for BACK_SECONDS while an objective is violated."""
+HOLD_ADVICE = "go on with `rollout run` (or, past the check, `rollout promote`); back with `rollout rollback`"
 
 
 @dataclass
@@ -42,198 +42,204 @@ class Driver:
     """One driver of one route. `stopped` is set by Ctrl-C."""
 
     plan: Plan
-    helm: Helm
-    live: Live
+    client: Client
+    mover: Mover
     lease: Lease
     log: RunLog
     console: Console
-    stopped: threading.Event
+    stopped: threading.Event = field(default_factory=threading.Event)
 
     def run(self, again: bool = False) -> int:
         """Go on from where the cluster stands until the end, a hold or a rollback; return the exit code.
 
-        `again` starts a rollout that was taken back once more. Raises Failure as its parts do.
+        `again` starts a rollout that was taken back once more. Faults of the API server, helm, the network or metrics
+        end as a hold with their reason; only a Lease that another driver holds is raised.
         """
-        at = self.where()
-        if at.next is Next.FREE:
-            at = self._free(at)
-        if at.next is Next.STOPPED and not again:
-            self.console.print("the last revision took weight back; repair the new pool, then `rollout run --again`")
-            return ExitCode.ROLLED_BACK
-        self.begin(at.percent)
-        step = self.plan.steps[at.step] if at.step >= 0 else None
-        if step and at.next is not Next.START:
-            say(f"going on at {step.percent} %, which is judged anew")
-            decision = self.look(step, moving=False)
-        else:
-            decision = Decision(Action.PROMOTE, "the rollout begins", ())
-        while decision.action is Action.PROMOTE:
-            at = self.where()
-            following_step = following(self.plan, at)
-            if following_step is None:
-                self.log.write("end", outcome="done", why="")
-                self.console.print(f"done: {self.plan.new} has {at.percent} % and keeps every objective")
-                return ExitCode.DONE
-            if not self.may_move(following_step, self.helm):
-                return ExitCode.REFUSED
-            decision = self.look(following_step, moving=True)
-        if decision.action is Action.ROLL_BACK:
-            self.console.print(f"rolling back: {decision.why}", markup=False)
-            self.roll_back()
-            self.log.write("end", outcome="rolled back", why=decision.why)
-            return ExitCode.ROLLED_BACK
-        self.log.write("end", outcome="held", why=decision.why)
-        self.console.print(f"held at {self.where().percent} %: {decision.why}", markup=False)
-        self.console.print(
-            "go on with `rollout run` (or, past the check, `rollout promote`); back with `rollout rollback`"
-        )
-        return ExitCode.INTERRUPTED if self.stopped.is_set() else ExitCode.HELD
+        self.begin()
+        try:
+            return self._steps(again)
+        except Failure as failure:
+            if failure.code == ExitCode.BUSY:
+                raise
+            return self._hold(str(failure))
 
     def where(self) -> Position:
         """Tell where the rollout stands."""
-        weights: dict[int, int] = {}
+        return position(self.plan, self._route(), self.mover.record())
 
-        def weight(revision: int) -> int:
-            if revision not in weights:
-                weights[revision] = self.helm.weight(self.plan.route.release, revision, self.plan.route.backend)
-            return weights[revision]
+    def begin(self) -> None:
+        """Write into the log that a driver begins: at which percent, in which cluster, with which plan and pools."""
+        snapshot = self._snapshot(self.plan.old, self.plan.new)
+        self.log.write(
+            "start", percent=self._percent(), by=self.lease.me, plan=self.plan.model_dump(mode="json", by_alias=True),
+            cluster=self.client.server, context=self.client.context,
+            pools={name: pool.description() if pool else {} for name, pool in snapshot.pools.items()},
+        )  # fmt: skip
 
-        return position(self.plan, self.helm.history(self.plan.route.release), weight)
+    def promote(self) -> int:
+        """Move to the next step past the present one's verdict; preflight still has its say. Return the exit code."""
+        self.begin()
+        step = following(self.plan, self.where())
+        if step is None:
+            raise Failure("the rollout stands at its last step; `rollout finish` ends it")
+        if not self.may_move(step):
+            return ExitCode.REFUSED
+        self.lease.require()
+        command = list(self.mover.command(step.percent))
+        self.log.write("move", percent=step.percent, command=command)
+        say(" ".join(command))
+        self.mover.move(step.percent)
+        self._end("promoted by hand")
+        return ExitCode.DONE
 
-    def begin(self, percent: int) -> None:
-        """Write into the log that a driver begins, at which percent and with which plan."""
-        self.log.write("start", percent=percent, by=self.lease.me, plan=asdict(self.plan))
-
-    def may_move(self, step: Step, helm: Helm | None) -> bool:
+    def may_move(self, step: Step) -> bool:
         """Run preflight before `step`; print it if something is wrong."""
-        checks = preflight(self.plan, helm, self.live, step)
+        checks = preflight(gather(self.plan, self.client, self.mover.helm, step))
         ok = all(check.ok for check in checks)
         self.log.write("preflight", percent=step.percent, ok=ok, checks=[asdict(check) for check in checks])
         if not ok:
             print_checks(self.console, checks)
-            self.log.write("end", outcome="refused", why="; ".join(str(check) for check in checks if not check.ok))
+            self._end("refused", "; ".join(str(check) for check in checks if not check.ok))
         return ok
 
-    def move(self, percent: int) -> None:
-        """Give the new pool `percent`; raises Failure if the Lease is lost or helm refuses."""
-        self.lease.require()
-        words = upgrade(self.plan, percent)
-        self.log.write("move", percent=percent, command=self.helm.command(*words))
-        say(" ".join(self.helm.command(*words)))
-        self.helm.run(*words)
+    def roll_back(self, why: str, others_end: Callable[[], None] = lambda: None) -> None:
+        """Give the old pool all requests again, and prove it; raises Failure, with the log told so, if that fails.
 
-    def roll_back(self) -> None:
-        """Give the old pool all requests again: by helm rollback, or if no such revision is left, by an upgrade."""
-        at = self.where()
-        release = self.plan.route.release
-        words = ["rollback", release, str(at.start)]
-        if at.start is None:
-            words = [*upgrade(self.plan, 0), "--set", "guards.maxStep=100"]
-        self.log.write("roll back", percent=0, command=self.helm.command(*words))
-        say(" ".join(self.helm.command(*words)))
-        self.helm.run(*words)
+        `others_end` waits for another driver that may still be moving weight.
+        """
+        began = time.time()
+        way_back = WayBack(self.plan, self.client, self.mover, Gateway(self.plan, self.client))
+        try:
+            way_back.check()
+            self.log.write("roll back", percent=0, command=list(self.mover.back_command()), why=why)
+            verified = way_back.go(others_end)
+        except Failure as failure:
+            self._end("rollback failed", str(failure))
+            raise
+        self.log.write("rolled back", percent=0, seconds=time.time() - began, why=verified.why)
+        say(f"{self.plan.old} has all requests: {verified.why}")
 
-    def _free(self, at: Position) -> Position:
-        """Wait for a helm that outlived its driver; what a dead one left pending is ended by a rollback."""
-        release = self.plan.route.release
-        until = time.monotonic() + FREE_SECONDS
-        while self.helm.history(release)[-1].status in PENDING:
-            if time.monotonic() > until:
-                say(f"the release {release} is left pending; going back to revision {at.deployed}")
-                self.lease.require()
-                self.helm.run("rollback", release, str(at.deployed))
-                break
-            time.sleep(LOOK_SECONDS)
-        return self.where()
-
-    def look(self, step: Step, moving: bool) -> Decision:
-        """Move to a step unless it is there already, then look at it until it is decided."""
-        self.log.write("step", percent=step.percent, moving=moving)
-        with probing(self.plan, self.live) as probe:
-            since = time.time()
-            if moving:
-                time.sleep(SETTLE_SECONDS)
-                self.move(step.percent)
-                since = self._followed(step, time.time())
-            everything = probe.fresh()
-            self.log.answers(everything)
-            generation = self._generation()
-            watch = Watch(self.plan)
-            probe.picks()
-            started = time.monotonic()
-            with Display(console=self.console, auto_refresh=False, transient=not self.console.is_terminal) as display:
-                while True:
-                    settled, fresh = probe.settled(), probe.fresh()
-                    self.log.answers(fresh)
-                    everything = joined(everything, fresh)
-                    fair = everything.where(everything.started < settled)
-                    elapsed = time.monotonic() - started
-                    decision = self._decide(step, fair, watch, since, elapsed, generation)
-                    picks = probe.picks()
-                    if self.console.is_terminal:
-                        display.update(
-                            screen(self.plan, step, fair.since(since), decision, picks, elapsed), refresh=True
-                        )
-                    if decision.action is not Action.WAIT:
-                        break
-                    self.stopped.wait(LOOK_SECONDS)
-        self.log.answers(probe.fresh())
-        findings = [asdict(finding) for finding in decision.findings]
-        self.log.write(
-            "verdict", percent=step.percent, action=decision.action, why=decision.why, findings=findings, picks=picks
-        )  # fmt: skip
-        lost = everything.lost
-        say(f"{step.percent} %: {decision.action} after {elapsed:.0f} s, {everything.requests} requests, {lost} lost")
-        for finding in decision.findings:
-            say(f"  {finding}")
-        return decision
-
-    def _decide(
-        self, step: Step, fair: Observed, watch: Watch, since: float, elapsed: float, generation: int
-    ) -> Decision:
-        """Decide by all settled requests for errors and latency, by those since the gateway follows for the split."""
-        split = self._wrong_split(step, fair.since(since))
-        decision = decide(self.plan, step, fair, elapsed, split, watch.findings(time.time() - since))
+    def _steps(self, again: bool) -> int:
+        """The one loop: judge the step that is served, then move to the next, until nothing is left to do."""
+        at = self._settled()
+        if at.next is Next.STOPPED and not again:
+            self._end("stopped", at.why)
+            self.console.print(f"{at.why}; repair the new pool, then `rollout run --again`", markup=False)
+            return ExitCode.ROLLED_BACK
+        if at.next is Next.CHANGED:
+            return self._hold(f"{at.why}. `rollout preflight` shows the difference; {self._accept(at)}")
+        if not self.mover.applies and at.next is Next.WAIT:
+            return self._hold(at.why)
+        decision = Decision(Action.PROMOTE, "", ())
+        if at.next is not Next.START and at.step >= 0:
+            step = self.plan.steps[at.step]
+            say(f"going on at {step.percent} %, which is judged anew")
+            decision = self._observation().run(step, moving=False)
+        while decision.action is Action.PROMOTE:
+            target = following(self.plan, at)
+            if target is None:
+                self._end("done")
+                self.console.print(f"done: {self.plan.new} has {at.percent:g} % and keeps every objective")
+                return ExitCode.DONE
+            if not self.may_move(target):
+                return ExitCode.REFUSED
+            if not self.mover.applies:
+                return self._asked(target)
+            decision = self._observation().run(target, moving=True)
+            at = Position(Next.JUDGE, target.percent, self.plan.steps.index(target))
         if decision.action is Action.ROLL_BACK:
-            return decision
-        if self.stopped.is_set():
-            return Decision(Action.HOLD, "interrupted", decision.findings)
-        if reason := self.lease.on_hold():
-            return Decision(Action.HOLD, f"on hold: {reason}", decision.findings)
-        if self._generation() != generation:
-            return Decision(Action.HOLD, "somebody else changed the route", decision.findings)
-        return decision
+            return self._back(decision.why)
+        return self._hold(decision.why)
 
-    def _wrong_split(self, step: Step, observed: Observed) -> str:
-        answered = observed.answered()
-        strays = {who: count for who, count in answered.items() if who not in ("old", "new")}
-        if strays:
-            return f"answers of pods of neither pool: {strays}"
-        counts = [answered.get("old", 0), answered.get("new", 0)]
-        if sum(counts) and anytime_p(counts, [100 - step.percent, step.percent]) <= SPLIT_ALPHA:
-            return f"the gateway does not split as asked: old {counts[0]}, new {counts[1]}, asked {step.percent} % new"
-        return ""
+    def _settled(self) -> Position:
+        """Where the rollout stands once nothing is pending: what a killed helm left half done is ended first."""
+        at = self.where()
+        if at.next is Next.WAIT and self.mover.applies:
+            self.lease.require()
+            self.mover.free()
+            at = self.where()
+        return at
 
-    def _followed(self, step: Step, moved: float) -> float:
-        """Wait until every gateway has accepted the route as it is; return since when requests count (Unix time)."""
-        until = time.monotonic() + FOLLOW_SECONDS
+    def _back(self, why: str) -> int:
+        """Take the weight back because an objective is violated; what fails is tried again, for it is an emergency."""
+        self.console.print(f"rolling back: {why}", markup=False)
+        if not self.mover.applies:
+            command = list(self.mover.command(0))
+            self.log.write("roll back", percent=0, command=command, why=why)
+            self.mover.move(0)
+            self._end("rolled back", why)
+            self.console.print(f"wrote {command[0]}; commit it: {why}", markup=False)
+            return ExitCode.ROLLED_BACK
+        until = time.monotonic() + BACK_SECONDS
         while True:
-            route = self.live.route(self.plan.route.release)
-            if route and route.followed and route.percent(self.plan.new) == step.percent:
+            try:
+                self.roll_back(why)
                 break
-            if time.monotonic() > until:
-                why = "; ".join(route.complaints()) if route else "the route is gone"
-                raise Failure(
-                    f"the gateway does not follow after {FOLLOW_SECONDS:.0f} s ({why}); it stands at {step.percent} %"
-                )
-            time.sleep(LOOK_SECONDS / 5)
-        time.sleep(SETTLE_SECONDS)
-        self.log.write("followed", percent=step.percent, seconds=time.time() - moved)
-        return time.time()
+            except Failure as failure:
+                if failure.code == ExitCode.REFUSED or time.monotonic() > until:
+                    raise Failure(f"the weight could not be taken back ({why}): {failure}") from None
+                say(f"{failure}; trying again for up to {BACK_SECONDS:.0f} s")
+                time.sleep(AGAIN_SECONDS)
+        self._end("rolled back", why)
+        return ExitCode.ROLLED_BACK
 
-    def _generation(self) -> int:
-        route = self.live.route(self.plan.route.release)
-        return route.generation if route else 0
+    def _asked(self, target: Step) -> int:
+        """Ask a GitOps tool for the next weight."""
+        command = list(self.mover.command(target.percent))
+        self.mover.move(target.percent)
+        self.log.write("asked", percent=target.percent, command=command)
+        self.console.print(f"wrote {command[0]}; commit it, and run this again when it is applied", markup=False)
+        return ExitCode.DONE
+
+    def _hold(self, why: str) -> int:
+        self._end("held", why)
+        self.console.print(f"held at {self._percent_text()}: {why}", markup=False)
+        self.console.print(self._advice())
+        return ExitCode.INTERRUPTED if self.stopped.is_set() else ExitCode.HELD
+
+    def _advice(self) -> str:
+        """The commands that work now: after a hold by hand only `--resume` goes on."""
+        try:
+            on_hold = self.lease.on_hold()
+        except Failure:
+            on_hold = ""
+        return HOLD_ADVICE.replace("`rollout run`", "`rollout run --resume`") if on_hold else HOLD_ADVICE
+
+    def _accept(self, at: Position) -> str:
+        return (
+            f"to keep the live weight: {' '.join(self.mover.command(round(at.percent)))}; "
+            "to give everything to the old pool: `rollout rollback`"
+        )
+
+    def _end(self, outcome: str, why: str = "") -> None:
+        self.log.write("end", outcome=outcome, why=why, percent=self._percent())
+
+    def _percent(self) -> float | None:
+        """The new pool's live percent, None where the cluster does not say."""
+        try:
+            found = self._snapshot().route
+        except ApiFault:
+            return None
+        return found.percent(pool_refs(self.plan, found)[1]) if found else None
+
+    def _percent_text(self) -> str:
+        percent = self._percent()
+        return "an unknown weight (the API server does not answer)" if percent is None else f"{percent:g} %"
+
+    def _route(self) -> Route:
+        found = self._snapshot().route
+        if found is None:
+            raise Failure(
+                f"there is no HTTPRoute {self.plan.route.namespace}/{self.plan.route.release}; install its release "
+                f"first: helm install {self.plan.route.release} {self.plan.route.chart}"
+            )
+        return found
+
+    def _snapshot(self, *pools: str) -> Snapshot:
+        return read_snapshot(self.client, self.plan.route.namespace, self.plan.route.release, pools)
+
+    def _observation(self) -> Observation:
+        return Observation(self.plan, self.client, self.mover, self.lease, self.log, self.console, self.stopped)
 
 
 @contextmanager

@@ -1,13 +1,11 @@
-"""Where a rollout stands, told by Helm's history and the live route alone, and so what comes next."""
+"""Where a rollout stands: by what the live route serves, beside what the last revision asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.kube.helm import PENDING, Revision
+from inferencepool_rollout.kube.route import PoolRef, Route
 from inferencepool_rollout.plan import Plan, Step
 
 
@@ -15,51 +13,83 @@ class Next(StrEnum):
     """What comes next."""
 
     START = "start"  # the new pool has no weight yet
-    JUDGE = "judge"  # it has the weight of a step, whose check may or may not have been done: it is done
-    FREE = "free the release"  # a helm was killed in the middle of a revision
+    JUDGE = "judge"  # the new pool has the weight of a step, which is judged, anew if it was before
+    WAIT = "wait"  # the last change is not in the cluster yet: helm is at work or was killed, or GitOps has to sync
     STOPPED = "stopped"  # the last revision took the weight back
+    CHANGED = "changed"  # the live route is not what the last revision asked for
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the owner of the route's values asked for last: helm's history, or a values file.
+
+    `asked` is the new pool's percent in the last revision that was written whole, None if there is none; `pending` says
+    why a later one is not in the cluster yet, and `taken_back` whether the last one took weight from the new pool.
+    """
+
+    asked: int | None
+    source: str
+    pending: str = ""
+    taken_back: bool = False
 
 
 @dataclass(frozen=True)
 class Position:
-    """Where a rollout stands.
-
-    `percent` is the new pool's share in the last deployed revision, `step` the index of the step that asks for it
-    (-1 before the first), `deployed` that revision, and `start` the last revision before the rollout, to go back to.
-    """
+    """Where a rollout stands: the new pool's live percent, the index of the step with that percent (-1: none), and why
+    it is not START or JUDGE."""
 
     next: Next
-    percent: int
+    percent: float
     step: int
-    deployed: int
-    start: int | None
+    why: str = ""
 
 
-def position(plan: Plan, history: Sequence[Revision], weight: Callable[[int], int]) -> Position:
-    """Tell where a rollout stands; `weight` returns the new pool's percent of a revision.
+def position(plan: Plan, route: Route, record: Record) -> Position:
+    """Tell where a rollout stands by its live route; what was asked for only shows whether somebody changed it."""
+    old, new = pool_refs(plan, route)
+    percent = route.percent(new)
+    percents = [float(step.percent) for step in plan.steps]
+    step = percents.index(percent) if percent in percents else -1
+    if record.pending:
+        return Position(Next.WAIT, percent, step, record.pending)
+    if why := _changed(plan, route, record, old, new):
+        return Position(Next.CHANGED, percent, step, why)
+    if record.taken_back:
+        return Position(Next.STOPPED, percent, step, f"{record.source} took weight back from {plan.new}")
+    return Position(Next.JUDGE if percent else Next.START, percent, step)
 
-    Raises Failure if the route was never deployed, or stands at a weight that no step asks for.
-    """
-    served = [revision for revision in history if revision.status in ("deployed", "superseded")]
-    if not served:
-        raise Failure(f"the release {plan.route.release} is not deployed; helm install it first, with weight 0")
-    last = served[-1]
-    percent = weight(last.number)
-    start = next((each.number for each in reversed(served) if weight(each.number) == 0), None)
-    percents = [step.percent for step in plan.steps]
-    if percent and percent not in percents:
-        raise Failure(
-            f"the route gives the new pool {percent} %, which is no step of the plan ({percents}); "
-            "add it to the plan, or go back with `rollout rollback`"
-        )
-    step = percents.index(percent) if percent else -1
-    if history[-1].status in PENDING:
-        return Position(Next.FREE, percent, step, last.number, start)
-    if last.is_rollback and len(served) > 1 and weight(served[-2].number) > percent:
-        return Position(Next.STOPPED, percent, step, last.number, start)
-    return Position(Next.JUDGE if percent else Next.START, percent, step, last.number, start)
+
+def pool_refs(plan: Plan, route: Route) -> tuple[PoolRef, PoolRef]:
+    """Return the old and the new pool as the route refers to them, of the API group that it names."""
+    named = {ref for shares in route.shares() for ref in shares}
+
+    def of(name: str) -> PoolRef:
+        plain = PoolRef(plan.route.namespace, name)
+        return next((ref for ref in named if (ref.namespace, ref.name) == (plain.namespace, name)), plain)
+
+    return of(plan.old), of(plan.new)
 
 
 def following(plan: Plan, at: Position) -> Step | None:
-    """The step after the one at which the rollout stands; None at the last."""
-    return plan.steps[at.step + 1] if at.step + 1 < len(plan.steps) else None
+    """The first step above the live percent; None at the last."""
+    return next((step for step in plan.steps if step.percent > at.percent), None)
+
+
+def _changed(plan: Plan, route: Route, record: Record, old: PoolRef, new: PoolRef) -> str:
+    """Why the live route is not what was asked for; empty if it is."""
+    live = f"the live route gives {route.split()}"
+    if record.asked is None:
+        return f"{live}, and no revision of release {plan.route.release} asked for it"
+    others = {ref for shares in route.shares() for ref, share in shares.items() if share and ref not in (old, new)}
+    if others:
+        return f"{live}: {', '.join(map(str, others))} is none of the plan's pools"
+    if route.percent(new) != route.least(new):
+        return f"{live}: its rules differ"
+    if not any(route.shares()):
+        return f"{live}, so it answers nothing"
+    if route.percent(new) != record.asked:
+        return f"{live}, and {record.source} asked for {record.asked} % to {plan.new}: somebody changed it"
+    if record.asked and record.asked not in [step.percent for step in plan.steps]:
+        percents = ", ".join(str(step.percent) for step in plan.steps)
+        return f"{live}, and {record.asked} % is not a step of the plan ({percents}); add it to the plan"
+    return ""

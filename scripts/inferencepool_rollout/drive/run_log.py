@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic_core import to_json
 
-from inferencepool_rollout import strict_json
-from inferencepool_rollout.drive.observed import Observed
+from inferencepool_rollout.evidence.observed import Observed
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.plan import Plan
 
@@ -29,6 +29,11 @@ def default_folder(plan: Plan) -> Path:
     return base / "inferencepool-rollout" / f"{plan.route.namespace}-{plan.route.release}"
 
 
+def json_text(value: Any, indent: int | None = None) -> str:
+    """Return strict JSON: numbers that are not finite, for which JSON has no form, become null."""
+    return to_json(value, indent=indent, inf_nan_mode="null").decode()
+
+
 class RunLog:
     """A new file of the folder; every line is on disk when `write` returns."""
 
@@ -43,7 +48,7 @@ class RunLog:
 
     def write(self, event: str, **fields: Any) -> None:
         """Write one event, with the Unix time."""
-        self._handle.write(strict_json.text({"time": self._clock(), "event": event, **fields}) + "\n")
+        self._handle.write(json_text({"time": self._clock(), "event": event, **fields}) + "\n")
 
     def answers(self, new: Observed) -> None:
         """Write requests that ended since the last time."""

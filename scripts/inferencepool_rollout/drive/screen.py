@@ -8,8 +8,8 @@ import numpy as np
 from rich.console import Group
 from rich.table import Table
 
-from inferencepool_rollout.drive.decision import Decision, State
-from inferencepool_rollout.drive.observed import Observed
+from inferencepool_rollout.evidence.decision import Decision, State
+from inferencepool_rollout.evidence.observed import Observed
 from inferencepool_rollout.plan import Plan, Step
 from inferencepool_rollout.traffic.quantiles import Floats
 from inferencepool_rollout.traffic.sequential import anytime_interval

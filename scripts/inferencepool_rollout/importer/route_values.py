@@ -6,8 +6,8 @@ from typing import Any
 
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.importer.objects import Manifest
+from inferencepool_rollout.kube.apis import POOL_GROUP
 
-POOL_GROUP = "inference.networking.k8s.io"
 KEPT = ("timeouts", "retry", "sessionPersistence")
 HEADERS = {"RequestHeaderModifier": "requestHeaders", "ResponseHeaderModifier": "responseHeaders"}
 Values = dict[str, Any]

@@ -14,9 +14,10 @@ from inferencepool_rollout.importer.commands import script
 from inferencepool_rollout.importer.objects import Manifest, Objects
 from inferencepool_rollout.importer.plan import Outlook, Release, outlook
 from inferencepool_rollout.importer.pool_values import pool_values
-from inferencepool_rollout.importer.route_values import POOL_GROUP, parent_refs, pool_refs, route_values
+from inferencepool_rollout.importer.route_values import parent_refs, pool_refs, route_values
 from inferencepool_rollout.importer.stack import find
 from inferencepool_rollout.importer.yaml_text import as_yaml
+from inferencepool_rollout.kube.apis import POOL_GROUP
 from inferencepool_rollout.kube.helm import Helm
 
 HEADER = "# Written by `rollout import`: {} as it stands.\n"
@@ -98,5 +99,5 @@ def _write(outlooks: list[Outlook], folder: Path, helm: Helm, context: str) -> N
     for each in outlooks:
         text = HEADER.format(f"{each.release.namespace}/{each.release.name}") + as_yaml(each.release.values)
         (folder / each.release.file).write_text(text)
-    is_helm_3 = helm.run("version", "--short").startswith("v3")
+    is_helm_3 = helm.major() == 3
     (folder / "adopt.sh").write_text(script(outlooks, folder, is_helm_3, context))

@@ -75,14 +75,14 @@ def of_look(report: Report, look: Look) -> list[Chart]:
 def _metrics(report: Report) -> list[str]:
     """The latencies that are known, those that the plan has objectives for first."""
     known = {metric for look in report.looks for metric in look.metrics}
-    wanted = [str(each["metric"]) for each in report.plan["latency"]]
+    wanted = [each.metric for each in report.plan.latency]
     return [metric for metric in dict.fromkeys([*wanted, *METRICS]) if metric in known]
 
 
 def _timeline(report: Report, axes: Axes) -> None:
-    times = [*(time for time, _ in report.asked), report.ended]
-    percents = [*(percent for _, percent in report.asked), report.asked[-1][1]]
-    axes.step(_since(report, times), percents, where="post", color=LIGHT["ink"], linewidth=1.4, label="asked")
+    times = [*(time for time, _ in report.weights), report.ended]
+    percents = [*(percent for _, percent in report.weights), report.weights[-1][1]]
+    axes.step(_since(report, times), percents, where="post", color=LIGHT["ink"], linewidth=1.4, label="weight")
     for number, look in enumerate(report.looks):
         label = "seen, with its 99.9 % band" if number == 0 else None
         _band(axes, look, report.began, _unit(report)[1], label)
@@ -110,7 +110,7 @@ def _rate(report: Report, axes: Axes) -> None:
     width = edges[1] - edges[0]
     for pool in POOLS:
         counts, _ = np.histogram(report.seen.started[report.seen.good & (report.seen.pool == pool)], edges)
-        axes.plot(middles, counts / width, color=LIGHT[pool], linewidth=1.4, label=report.plan[pool])
+        axes.plot(middles, counts / width, color=LIGHT[pool], linewidth=1.4, label=report.name(pool))
     bad, _ = np.histogram(report.seen.started[~report.seen.good], edges)
     if report.seen.lost:
         label = f"{report.seen.lost} lost"
@@ -132,7 +132,7 @@ def _over_time(report: Report, metric: str, axes: Axes) -> None:
             line = [np.percentile(values[bins == i], mark) if np.any(bins == i) else math.nan for i in range(BINS)]
             axes.plot(
                 middles, line, style, marker=".", markersize=2.5, color=LIGHT[pool], linewidth=1.4,
-                label=f"{report.plan[pool]} p{mark}",
+                label=f"{report.name(pool)} p{mark}",
             )  # fmt: skip
     _magnitudes(axes)
     _legend(axes, "upper left", columns=2)
@@ -173,11 +173,11 @@ def _distribution(report: Report, look: Look, metric: str, axes: Axes) -> None:
         at = _stretched(curve.q)
         longest = max(longest, float(at[-1]))
         axes.fill_between(at, curve.low * 1e3, curve.high * 1e3, color=LIGHT[pool], alpha=0.18, linewidth=0)
-        label = f"{report.plan[pool]}, {curve.requests} answers"
+        label = f"{report.name(pool)}, {curve.requests} answers"
         axes.plot(at, curve.value * 1e3, color=LIGHT[pool], linewidth=1.6, label=label)
-    for each in report.plan["latency"]:
-        if each["metric"] == metric:
-            at = _stretched(np.array([each["percentile"] / 100]))
+    for each in report.plan.latency:
+        if each.metric == metric:
+            at = _stretched(np.array([each.percentile / 100]))
             axes.axvline(float(at[0]), color=LIGHT["dim"], linewidth=0.8, linestyle=":")
     places = _stretched(np.array(PERCENTILES) / 100)
     shown = int(np.count_nonzero(places <= longest))

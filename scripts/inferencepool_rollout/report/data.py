@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from inferencepool_rollout.drive.decision import Finding, State
-from inferencepool_rollout.drive.driver import SPLIT_ALPHA
-from inferencepool_rollout.drive.observed import NOBODY, Observed, joined
 from inferencepool_rollout.drive.run_log import COLUMNS, Event, answers_of
-from inferencepool_rollout.plan import Unit, level_of
+from inferencepool_rollout.evidence.decision import Finding, State
+from inferencepool_rollout.evidence.observed import NOBODY, Observed, joined
+from inferencepool_rollout.evidence.trust import SPLIT_ALPHA
+from inferencepool_rollout.failure import Failure
+from inferencepool_rollout.plan import Plan, Unit
 from inferencepool_rollout.traffic.quantiles import Floats, lower_bound, upper_bound
 from inferencepool_rollout.traffic.sequential import anytime_interval
 
@@ -26,13 +28,17 @@ MARKS = (50, 90, 95, 99)
 UNJUDGED = "not judged"
 NOTHING = answers_of({name: [] for name in COLUMNS})
 POINTS = 60
+SERVED = ("start", "followed", "rolled back", "end")
+"""Events whose percent is what the gateway served, not what was asked for."""
 TEXTS = {
     "start": "{by} begins at {percent} %",
-    "step": "looks at {percent} %",
+    "step": "observes {percent} %",
     "move": "asked for {percent} %: {command}",
     "followed": "the gateway follows at {percent} %, {seconds:.1f} s after the command ended",
     "verdict": "{percent} %: {action}. {why}",
-    "roll back": "asked for {percent} %: {command}",
+    "asked": "wrote {percent} % for the GitOps tool: {command}",
+    "roll back": "takes the weight back: {command}",
+    "rolled back": "the old pool has all requests, proven {seconds:.1f} s after the start of the way back: {why}",
     "end": "{outcome}. {why}",
 }
 
@@ -169,13 +175,17 @@ class Line:
 class Report:
     """A rollout.
 
-    `plan` is the run log's, the fields of plan.Plan as maps; `asked` the new pool's percent from a time (Unix, s) on.
+    `weights` has the new pool's live percent from a time (Unix, s) on, as the gateway served it; `pools` says what
+    each pool is, and `cluster` and `context` where the rollout ran.
     """
 
-    plan: Mapping[str, Any]
+    plan: Plan
     outcome: str
     why: str
-    asked: Sequence[tuple[float, int]]
+    weights: Sequence[tuple[float, float]]
+    cluster: str
+    context: str
+    pools: Mapping[str, Mapping[str, Any]]
     began: float
     ended: float
     looks: Sequence[Look]
@@ -189,30 +199,46 @@ class Report:
     @property
     def level(self) -> float:
         """Alpha of one objective at one step."""
-        return level_of(self.plan["alpha"], len(self.plan["steps"]), len(self.plan["latency"]))
+        return self.plan.level
+
+    def name(self, pool: str) -> str:
+        """The name of the old or the new pool."""
+        return self.plan.old if pool == "old" else self.plan.new
 
 
 def report(events: Sequence[Event]) -> Report:
     """Read the events of one rollout (run_log.read_log), which are by time and begin with a "start"."""
-    asked: list[tuple[float, int]] = []
+    weights: list[tuple[float, float]] = []
     end: Event = {}
     for event in events:
-        if event["event"] in ("start", "move", "roll back"):
-            asked.append((event["time"], event["percent"]))
+        if event["event"] in SERVED and event.get("percent") is not None:
+            weights.append((event["time"], event["percent"]))
         if event["event"] == "move":
             end = {}
         if event["event"] == "end" and end.get("outcome") != "rolled back":
             end = event
+    last = next((event for event in reversed(events) if "plan" in event), {})
     return Report(
-        plan=next(event["plan"] for event in reversed(events) if "plan" in event),
+        plan=_plan(last),
+        cluster=last.get("cluster", ""),
+        context=last.get("context", ""),
+        pools=last.get("pools", {}),
         outcome=end.get("outcome", "under way, or its driver was killed"),
         why=end.get("why", ""),
-        asked=asked,
+        weights=weights,
         began=events[0]["time"],
         ended=events[-1]["time"],
         looks=list(_looks(events)),
         lines=[Line(event["time"], event["event"], _text(event)) for event in events if event["event"] != "answers"],
     )
+
+
+def _plan(start: Event) -> Plan:
+    """The plan that a driver began with; raises Failure for a log of another version of this tool."""
+    try:
+        return Plan.model_validate_json(json.dumps(start["plan"]))
+    except (KeyError, ValueError) as error:
+        raise Failure(f"the run log has no plan that this version reads ({str(error).splitlines()[0]})") from None
 
 
 def lost(seen: Observed) -> list[Lost]:
@@ -272,4 +298,6 @@ def _text(event: Event) -> str:
         bad = "; ".join(f"{check['name']}: {check['why']}" for check in event["checks"] if check["remedy"])
         return f"preflight of {event['percent']} %: {bad or 'all right'} ({len(event['checks'])} checks)"
     words = {**event, "command": " ".join(event.get("command", ()))}
+    if words.get("percent") is None:
+        words["percent"] = "an unknown"
     return TEXTS.get(event["event"], "{event}").format(**words).removesuffix(". ")

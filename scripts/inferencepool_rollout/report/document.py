@@ -10,16 +10,18 @@ from inferencepool_rollout.report.data import POOLS, Look, Lost, Report
 
 
 def document(report: Report) -> dict[str, Any]:
-    """Return the document; what is not known is NaN, which strict_json writes as null."""
+    """Return the document; what is not known is NaN, which run_log.json_text writes as null."""
     plan = report.plan
     return {
-        "route": {"release": plan["route"]["release"], "namespace": plan["route"]["namespace"]},
-        "pools": {pool: plan[pool] for pool in POOLS},
-        "alpha": plan["alpha"],
-        "power": plan["power"],
+        "route": {"release": plan.route.release, "namespace": plan.route.namespace},
+        "cluster": {"server": report.cluster, "context": report.context, "gateway": plan.gateway.url},
+        "pools": {pool: report.name(pool) for pool in POOLS},
+        "stacks": {report.name(pool): report.pools.get(report.name(pool), {}) for pool in POOLS},
+        "alpha": plan.alpha,
+        "power": plan.power,
         "outcome": report.outcome,
         "why": report.why,
-        "percent": report.asked[-1][1],
+        "percent": report.weights[-1][1] if report.weights else None,
         "began": report.began,
         "ended": report.ended,
         "steps": [_step(look) for look in report.looks],

@@ -42,4 +42,4 @@ def page(report: Report) -> str:
 
 def title(report: Report) -> str:
     """Return what the report is about, and how it ended."""
-    return f"Rollout of {report.plan['old']} by {report.plan['new']}: {report.outcome}"
+    return f"Rollout of {report.plan.old} by {report.plan.new}: {report.outcome}"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from kubernetes.client import CoreV1Api
 from rich.console import Console
 
 from inferencepool_rollout.failure import Failure, run_cli
-from inferencepool_rollout.kube.client import api_client
-from inferencepool_rollout.traffic.attribution import PICKS, SERVED, Counter, by_pool, counted, gained, pools_by_prefix
+from inferencepool_rollout.kube.client import Client
+from inferencepool_rollout.traffic.attribution import by_pool, gained, picks, pools_by_prefix, served
 from inferencepool_rollout.traffic.load import Plan, send
 from inferencepool_rollout.traffic.report import print_answers, print_split
 from inferencepool_rollout.traffic.request import Completion
@@ -31,10 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         keep_alive=options.keep_alive,
         timeout=options.timeout,
     )
-    before = _counts(options.namespace, asked, PICKS), _counts(options.namespace, asked, SERVED)
+    before = _counts(options.namespace, asked, picks), _counts(options.namespace, asked, served)
     with Console(stderr=True).status("sending") as status:
         answers = send(options.url, request, plan, lambda count: status.update(f"{count} requests have ended"))
-    after = _counts(options.namespace, asked, PICKS), _counts(options.namespace, asked, SERVED)
+    after = _counts(options.namespace, asked, picks), _counts(options.namespace, asked, served)
 
     console = Console()
     print_answers(console, answers)
@@ -43,20 +42,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     answered: Mapping[str, int] = by_pool(answers, pools_by_prefix(answers.by_pod(), asked))
     picked = None
     if options.namespace:
-        picked, served = (gained(earlier, later) for earlier, later in zip(before, after, strict=True))
+        picked, finished = (gained(earlier, later) for earlier, later in zip(before, after, strict=True))
         if not any(answers.by_pod()):
-            answered = served
+            answered = finished
     verdict = judge(asked, answered, picked, lost=answers.lost, alpha=options.alpha)
     print_split(console, asked, answered, picked, verdict, options.alpha)
     return 0 if verdict.passed else 1
 
 
-def _counts(namespace: str | None, pools: Iterable[str], counter: Counter) -> dict[str, int]:
+def _counts(namespace: str | None, pools: Iterable[str], count: Callable[[Client, str, str], int]) -> dict[str, int]:
     """Read the pools' counters by the current kubeconfig, or nothing if no namespace is given."""
     if not namespace:
         return {}
-    core = CoreV1Api(api_client("count in"))
-    return {pool: counted(core, namespace, pool, counter) for pool in pools}
+    client = Client()
+    return {pool: count(client, namespace, pool) for pool in pools}
 
 
 def _weights(texts: Sequence[str]) -> dict[str, float]:

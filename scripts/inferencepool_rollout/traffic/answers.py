@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,8 +22,29 @@ class Cause(StrEnum):
     RESET = "reset"  # the connection ended before the answer's head
     CUT = "cut"  # the head came, the body or the stream did not end as it has to
     STATUS = "status"  # a whole answer with another status than 200
-    BODY = "body"  # a whole 200 that is no completion, or a stream that tells of an error
+    BODY = "body"  # a 200 that is no completion, or that reports an error
+    ABORT = "abort"  # a completion that the server gave up: finish_reason abort, error, or one that is not known
+    EMPTY = "empty"  # a completion that ended well, without any content
+    FILTERED = "filtered"  # a completion that a content filter left without any content
+    TOO_LARGE = "too large"  # an event or a body above the bounds that request.py states
     PROTOCOL = "protocol"  # not HTTP
+    FAULT = "fault"  # the probe failed on it: an exception that nobody expected, which the detail names
+
+
+class Lost(Exception):
+    """An answer is not good: its Cause, and what the answer or the connection said."""
+
+    def __init__(self, cause: Cause, detail: str) -> None:
+        super().__init__(detail)
+        self.cause = cause
+        self.detail = detail
+
+
+_KINDS = {
+    "started": np.float64, "latency": np.float64, "ttft": np.float64, "status": np.int16, "cause": np.str_,
+    "pod": np.str_, "chunks": np.int32, "detail": np.str_, "pool": np.str_, "tpot": np.float64, "late": np.float64,
+    "queued": np.float64,
+}  # fmt: skip
 
 
 class Answer(NamedTuple):
@@ -37,6 +59,9 @@ class Answer(NamedTuple):
     chunks: int
     detail: str
     pool: str = ""
+    tpot: float = math.nan
+    late: float = 0.0
+    queued: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +74,10 @@ class Answers:
     started: npt.NDArray[np.float64]
     """Unix time in s at which the request was sent; under an open loop, at which it was due."""
     latency: npt.NDArray[np.float64]
-    """Seconds from `started` to the end of the answer or to the failure."""
+    """Seconds from `started` to the end of the answer or to the failure, less `late`."""
     ttft: npt.NDArray[np.float64]
-    """Seconds from `started` to the first event of a stream; NaN where there was none."""
+    """Time to first token: seconds from `started` to the first event of a stream that carries content, reasoning, a
+    refusal or a tool call, less `late`; NaN where there was none. An event with a role alone is no token."""
     status: npt.NDArray[np.int16]
     """HTTP status; 0 where no head of an answer came."""
     cause: npt.NDArray[np.str_]
@@ -59,29 +85,31 @@ class Answers:
     pod: npt.NDArray[np.str_]
     """The answer's header x-inference-pod; empty where it had none."""
     chunks: npt.NDArray[np.int32]
-    """Events of a stream before its [DONE]; 0 for other answers."""
+    """Events of a stream that carried content; 0 for other answers."""
     detail: npt.NDArray[np.str_]
     """What the failure said for itself (at most 200 characters); empty for good answers."""
     pool: npt.NDArray[np.str_]
     """The answer's header x-inference-pool, by which a route can name the backend that it chose, for refused requests
     too; empty where it had none."""
+    tpot: npt.NDArray[np.float64]
+    """Time per output token, the mean inter-token latency, in seconds: (arrival of the last event with content -
+    arrival of the first) / (events - 1) x events / tokens; NaN where fewer than two events carried content.
+
+    `tokens` is the server's count (usage.completion_tokens). Where it has none, or one that cannot be, each event
+    counts as one token. A token without text, as the one that ends an answer, is in the server's count.
+    """
+    late: npt.NDArray[np.float64]
+    """Seconds by which the load itself was late: from when the request was due, and a worker free, to when it was
+    sent. No server is to blame for them, so latency and ttft leave them out."""
+    queued: npt.NDArray[np.float64]
+    """Seconds of an open loop from when the request was due to when a worker was free; part of latency and ttft."""
 
     @classmethod
     def of(cls, rows: Sequence[Answer], clock: float = 0) -> Answers:
         """Turn rows into columns; `clock` is Unix time less the rows' clock, in s."""
         columns = zip(*rows, strict=True) if rows else [()] * len(Answer._fields)
-        started, latency, ttft, status, cause, pod, chunks, detail, pool = columns
-        return cls(
-            started=np.array(started, np.float64) + clock,
-            latency=np.array(latency, np.float64),
-            ttft=np.array(ttft, np.float64),
-            status=np.array(status, np.int16),
-            cause=np.array(cause, np.str_),
-            pod=np.array(pod, np.str_),
-            chunks=np.array(chunks, np.int32),
-            detail=np.array(detail, np.str_),
-            pool=np.array(pool, np.str_),
-        )
+        made = {name: np.array(column, _KINDS[name]) for name, column in zip(Answer._fields, columns, strict=True)}
+        return cls(**made | {"started": made["started"] + clock})
 
     @classmethod
     def merged(cls, *runs: Answers) -> Answers:

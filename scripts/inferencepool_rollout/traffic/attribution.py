@@ -1,45 +1,41 @@
-"""Who answered and who picked: requests by pool, told by the answering pod and by EPPs' and model servers' counters."""
+"""Who answered and who picked: requests by pool, from the answering pod and from EPPs' and model servers' counters."""
 
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from kubernetes.client import ApiException, CoreV1Api
 from prometheus_client.parser import text_string_to_metric_families
-from urllib3.exceptions import HTTPError
 
 from inferencepool_rollout.failure import Failure
+from inferencepool_rollout.kube.client import Client
+from inferencepool_rollout.kube.snapshot import Pool, read_pools
 from inferencepool_rollout.traffic.answers import Answers
 
 
 @dataclass(frozen=True)
 class Counter:
-    """A Prometheus counter that tells of requests, and where a pool's pods export it."""
+    """A Prometheus counter of requests; the first of its names that a page has is read."""
 
     what: str
-    component: str
-    """Label app.kubernetes.io/component of the pods."""
-    port: int
-    sample: str
-    always: str
-    """Another sample of the same page, there from the program's start on, even before the first request."""
+    samples: Sequence[str]
+    always: Sequence[str]
+    """Other samples of the same page, there from the program's start on, even before the first request."""
 
 
-PICKS = Counter(  # Gateway API Inference Extension, pkg/epp/metrics/metrics.go: one observation a Schedule call
+PICKS = Counter(
     what="picks of the EPP",
-    component="epp",
-    port=9090,
-    sample="inference_extension_scheduler_e2e_duration_seconds_count",
-    always="inference_extension_info",
+    samples=(  # one observation for each Schedule call
+        "inference_extension_scheduler_e2e_duration_seconds_count",  # GAIE, pkg/epp/metrics/metrics.go
+        "llm_d_epp_scheduler_e2e_duration_seconds_count",  # llm-d-router from 0.11 on, docs/metrics.md
+    ),
+    always=("inference_extension_info", "llm_d_epp_info", "llm_d_epp_ready_endpoints"),
 )
-SERVED = Counter(  # vLLM, vllm/v1/metrics/loggers.py, and the simulator alike
+SERVED = Counter(
     what="requests of the model server",
-    component="model-server",
-    port=8000,
-    sample="vllm:request_success_total",
-    always="vllm:num_requests_running",
+    samples=("vllm:request_success_total",),  # vLLM, vllm/v1/metrics/loggers.py, and the simulator alike
+    always=("vllm:num_requests_running",),
 )
 
 
@@ -55,11 +51,10 @@ def by_pool(answers: Answers, pools: Mapping[str, str]) -> collections.Counter[s
     return counts
 
 
-def pool_pods(api: CoreV1Api, namespace: str) -> dict[str, str]:
-    """Return the pool (release) of each model server pod in the namespace, by the pod's name."""
-    pods = api.list_namespaced_pod(namespace, label_selector="app.kubernetes.io/component=model-server")
-    found = [pod.metadata for pod in pods.items if pod.metadata]
-    return {meta.name or "": (meta.labels or {}).get("app.kubernetes.io/instance", "") for meta in found}
+def pool_pods(client: Client, namespace: str) -> dict[str, str]:
+    """Return the pool of each model server pod in the namespace, by the pod's name."""
+    pools = read_pools(client, namespace)
+    return {pod.name: name for name, pool in pools.items() if pool for pod in pool.servers}
 
 
 def pools_by_prefix(pods: Iterable[str], pools: Iterable[str]) -> dict[str, str]:
@@ -69,41 +64,59 @@ def pools_by_prefix(pods: Iterable[str], pools: Iterable[str]) -> dict[str, str]
     return {pod: pool for pod, pool in fits.items() if pool}
 
 
-def picks(api: CoreV1Api, namespace: str, pool: str) -> int:
-    """Return how many picks the EPP pods of release `pool` have made since they started; see counted."""
-    return counted(api, namespace, pool, PICKS)
+def picks(client: Client, namespace: str, pool: str) -> int:
+    """Return how many picks the EPP pods of a pool have made since they started; see picks_of."""
+    return picks_of(client, _pool(client, namespace, pool))
 
 
-def served(api: CoreV1Api, namespace: str, pool: str) -> int:
-    """Return how many requests the model servers of release `pool` have finished since they started; see counted.
-
-    Tells the answering pool where answers do not name their pod, as those of vLLM itself. Health checks and
-    warm-ups that ask for completions count too.
-    """
-    return counted(api, namespace, pool, SERVED)
+def served(client: Client, namespace: str, pool: str) -> int:
+    """Return how many requests the model servers of a pool have finished since they started; see served_of."""
+    return served_of(client, _pool(client, namespace, pool))
 
 
-def counted(api: CoreV1Api, namespace: str, pool: str, counter: Counter) -> int:
-    """Return the sum of a counter over the pods of release `pool`, read through the API server's pod proxy.
+def picks_of(client: Client, pool: Pool) -> int:
+    """Return the sum of PICKS over the pods of the pool's endpoint picker, read through the API server's pod proxy.
 
     A pod that is on its way out gets nothing new and does not count. Only what was gained between two readings means
-    anything. Raises Failure if there is no such pod or one does not answer.
+    anything. Raises Failure, with the reason, if the count is not known.
     """
-    selector = f"app.kubernetes.io/instance={pool},app.kubernetes.io/component={counter.component}"
-    try:
-        pods = api.list_namespaced_pod(namespace, label_selector=selector).items
-        names = [meta.name for pod in pods if (meta := pod.metadata) and meta.name and not meta.deletion_timestamp]
-        if not names:
-            raise Failure(f"no pod in namespace {namespace} with labels {selector}; is {pool} installed there?")
-        pages = [
-            api.connect_get_namespaced_pod_proxy_with_path(f"{name}:{counter.port}", namespace, "metrics")
-            for name in names
-        ]
-    except ApiException as error:
-        raise Failure(f"the {counter.what} of {pool} could not be read: {error.status} {error.reason}") from None
-    except HTTPError as error:
-        raise Failure(f"the cluster does not answer, so no {counter.what} of {pool}: {error}") from None
-    return sum(read(page, counter) for page in pages)
+    pods = [pod for pod in pool.pickers if not pod.leaving]
+    if not pods:
+        raise Failure(f"no {PICKS.what} of {pool.ref}: its endpoint picker's Service selects no pod")
+    ports = [(pod.name, pool.metrics_port(pod)) for pod in pods]
+    unknown = [name for name, port in ports if port is None]
+    if unknown:
+        raise Failure(
+            f"no {PICKS.what} of {pool.ref}: neither its Service nor pod {unknown[0]} names a port for metrics; "
+            "name the container's port `metrics`"
+        )
+    return _sum(client, pool, [(name, port) for name, port in ports if port is not None], PICKS)
+
+
+def served_of(client: Client, pool: Pool) -> int:
+    """Return the sum of SERVED over the pool's model servers, read as picks_of reads.
+
+    Shows which pool answered where answers do not name their pod, as those of vLLM itself. Health checks and warm-ups
+    that ask for completions count too.
+    """
+    pods = [pod.name for pod in pool.servers if not pod.leaving]
+    if not pods:
+        raise Failure(f"no {SERVED.what} of {pool.ref}: it selects no pod")
+    return _sum(client, pool, [(name, port) for name in pods for port in pool.ports], SERVED)
+
+
+def _pool(client: Client, namespace: str, name: str) -> Pool:
+    pool = read_pools(client, namespace, [name])[name]
+    if pool is None:
+        raise Failure(f"there is no InferencePool {namespace}/{name}")
+    return pool
+
+
+def _sum(client: Client, pool: Pool, ports: Sequence[tuple[str, int]], counter: Counter) -> int:
+    return sum(
+        read(client.proxy(pool.ref.namespace, name, port, "metrics").decode(errors="replace"), counter)
+        for name, port in ports
+    )
 
 
 def gained(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
@@ -120,9 +133,13 @@ def read(page: str, counter: Counter) -> int:
     0 while it has no observation, which Prometheus leaves out. Raises Failure for a page of another program.
     """
     try:
-        samples = [sample for family in text_string_to_metric_families(page) for sample in family.samples]
+        found = [sample for family in text_string_to_metric_families(page) for sample in family.samples]
     except ValueError as error:
         raise Failure(f"no metrics, so no {counter.what}: {error}") from None
-    if not any(sample.name in (counter.always, counter.sample) for sample in samples):
-        raise Failure(f"no {counter.what} in metrics that have neither {counter.always} nor {counter.sample}")
-    return int(sum(sample.value for sample in samples if sample.name == counter.sample))
+    names = {sample.name for sample in found}
+    if not names.intersection((*counter.always, *counter.samples)):
+        raise Failure(
+            f"no {counter.what} in metrics that have none of {', '.join((*counter.samples, *counter.always))}"
+        )
+    name = next((name for name in counter.samples if name in names), None)
+    return int(sum(sample.value for sample in found if sample.name == name))

@@ -6,16 +6,21 @@ import asyncio
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import aiohttp
+import uvloop
 
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.traffic.answers import Answer, Answers
 from inferencepool_rollout.traffic.request import Completion, exchange
 
+LATE_SECONDS = 0.02
+BACKLOG_SECONDS = 1.0
+RECENT = 1000
 _NAP = 0.2  # seconds after which a waiting worker looks whether the load was stopped
 
 
@@ -60,23 +65,33 @@ class Plan:
 
 
 class Load:
-    """A load under way or ended."""
+    """A load under way or ended. Where it ended by a fault, whoever asks what it saw gets the Failure."""
 
     def __init__(self) -> None:
         self.ended = threading.Event()
+        self.failed: BaseException | None = None
         self._stopped = threading.Event()
         self._rows: list[Answer] = []
-        self._clock = time.time() - time.perf_counter()
+        self._late: deque[float] = deque(maxlen=RECENT)
+        self.clock = time.time() - time.perf_counter()  # Unix time less the rows' clock, in s
         self._in_flight: dict[int, float] = {}  # worker -> when its request was due
-        self._last = -math.inf
+        self._last = -math.inf  # when the last request that a worker took was due
+        self._plan: Plan | None = None  # while there are requests to take
 
     def __len__(self) -> int:
         """Requests that have ended so far."""
         return len(self._rows)
 
+    def taken(self) -> list[Answer]:
+        """Return the rows of what has ended, by this load's clock, and forget them; for the thread that runs it."""
+        rows, self._rows = self._rows, []
+        return rows
+
     def answers(self, skip: int = 0) -> Answers:
-        """Return what has ended so far, less the first `skip`."""
-        return Answers.of(self._rows[skip:], self._clock)
+        """Return what has ended so far, less the first `skip`; raises Failure if the load ended by a fault."""
+        if self.failed:
+            raise self.failed
+        return Answers.of(self._rows[skip:], self.clock)
 
     def settled(self) -> float:
         """Return the Unix time before which every request has ended; call it before `answers`.
@@ -84,51 +99,93 @@ class Load:
         Of the requests before it none is missing because it is slow, so their answers are a fair sample.
         """
         last, in_flight = self._last, list(self._in_flight.values())
-        return min(in_flight) + self._clock if in_flight else math.nextafter(last + self._clock, math.inf)
+        return min(in_flight) + self.clock if in_flight else math.nextafter(last + self.clock, math.inf)
+
+    def behind(self) -> str:
+        """Say why the load is not the one that was planned; empty while it is.
+
+        It is not while the next request of an open loop has been due for more than BACKLOG_SECONDS, all workers
+        being busy; nor while 1 % of the last RECENT requests (100 at least) were sent more than LATE_SECONDS late by
+        this process itself. What such a load measures is partly the probe, alike for either pool: no ground to
+        promote one.
+        """
+        plan, last, now = self._plan, self._last, time.perf_counter()
+        if plan and plan.rate and (backlog := now - last - 1 / plan.rate) > BACKLOG_SECONDS:
+            return (
+                f"the load does not keep its {plan.rate:g} requests/s: the next has been due for {backlog:.1f} s, "
+                f"and all {plan.workers} workers are busy; allow more workers, or lower the rate"
+            )
+        recent = sorted(self._late)
+        if len(recent) >= 100 and (late := recent[-len(recent) // 100]) > LATE_SECONDS:
+            return (
+                f"the load is sent late: 1 % of the last {len(recent)} requests {late * 1e3:.0f} ms or more after "
+                f"they were due (up to {LATE_SECONDS * 1e3:.0f} ms is right); give this process more CPU, or lower "
+                "the rate"
+            )
+        return ""
 
     def stop(self) -> None:
         """Send no further request; those in flight are awaited."""
         self._stopped.set()
 
     async def run(self, url: str, request: Completion, plan: Plan) -> None:
-        """Send `request` to the base URL as `plan` says; raises Failure if that is no URL."""
+        """Send `request` to the base URL as `plan` says; raises Failure if that is no URL, or if a worker dies."""
         target, body, due = request.url(url), request.body(), plan.due()
 
         async def work(session: aiohttp.ClientSession, worker: int) -> None:
             for when in due:
                 self._in_flight[worker] = self._last = when
+                queued = max(time.perf_counter() - when, 0.0)
                 while (delay := when - time.perf_counter()) > 0 and not self._stopped.is_set():
                     await asyncio.sleep(min(delay, _NAP))
                 if self._stopped.is_set():
                     break
-                self._rows.append(await exchange(session, target, body, stream=request.stream, start=when))
+                late = max(time.perf_counter() - when - queued, 0.0)
+                answer = await exchange(
+                    session, target, body, stream=request.stream, start=when, late=late, queued=queued
+                )
+                self._rows.append(answer)
+                self._late.append(late)
                 del self._in_flight[worker]
+            self._plan = None
             self._in_flight.pop(worker, None)
 
-        async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=plan.workers, force_close=not plan.keep_alive),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=plan.timeout),
-            headers={
-                "Content-Type": "application/json",
-                "User-Agent": "inferencepool-rollout",
-                **request.headers,
-            },
-        ) as session:
-            await asyncio.gather(*(work(session, worker) for worker in range(plan.workers)))
+        self._plan = plan
+        try:
+            async with (
+                aiohttp.ClientSession(
+                    connector=aiohttp.TCPConnector(limit=plan.workers, force_close=not plan.keep_alive),
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                    timeout=aiohttp.ClientTimeout(total=plan.timeout),
+                    headers={
+                        "Content-Type": "application/json",
+                        "User-Agent": "inferencepool-rollout",
+                        **request.headers,
+                    },
+                ) as session,
+                asyncio.TaskGroup() as workers,
+            ):
+                for worker in range(plan.workers):
+                    workers.create_task(work(session, worker))
+        except ExceptionGroup as group:
+            error = group.exceptions[0]
+            raise Failure(
+                f"a worker of the load died of {type(error).__name__}: {error}, so the load has ended; this is a "
+                "fault of this program, please report it"
+            ) from group
 
 
 @contextmanager
 def background(url: str, request: Completion, plan: Plan) -> Iterator[Load]:
     """Run a load in a thread of its own while the block runs; leaving the block stops it and awaits its end."""
     load = Load()
-    raised: list[BaseException] = []
 
     def drive() -> None:
         try:
-            asyncio.run(load.run(url, request, plan))
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(load.run(url, request, plan))
         except BaseException as error:
-            raised.append(error)
+            load.failed = error
         finally:
             load.ended.set()
 
@@ -139,8 +196,8 @@ def background(url: str, request: Completion, plan: Plan) -> Iterator[Load]:
     finally:
         load.stop()
         thread.join()
-    if raised:
-        raise raised[0]
+    if load.failed:
+        raise load.failed
 
 
 def send(url: str, request: Completion, plan: Plan, progress: Callable[[int], None] | None = None) -> Answers:

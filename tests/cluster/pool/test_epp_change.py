@@ -83,11 +83,11 @@ def test_an_epp_on_its_way_out_does_not_count(served: Pools) -> None:
     leaving = epp_pods(served)
     served.install(POOL, VALUES)
     time.sleep(GATEWAY_SECONDS)
-    before = picks(served.cluster.core(), served.namespace, POOL)
+    before = picks(served.cluster.client(), served.namespace, POOL)
     answers = send(served.cluster.gateway_url, FOOD_REVIEW, Plan(count=100))
     wait_until_gone(served, leaving)
     assert answers.lost == 0
-    assert picks(served.cluster.core(), served.namespace, POOL) - before == 100
+    assert picks(served.cluster.client(), served.namespace, POOL) - before == 100
 
 
 def test_over_tls_every_request_is_picked(served: Pools) -> None:
@@ -95,7 +95,7 @@ def test_over_tls_every_request_is_picked(served: Pools) -> None:
     served.install(POOL, {**VALUES, "epp.tls": True})
     wait_until_gone(served, leaving)
     wait_until_served(served)
-    before = picks(served.cluster.core(), served.namespace, POOL)
+    before = picks(served.cluster.client(), served.namespace, POOL)
     answers = send(served.cluster.gateway_url, FOOD_REVIEW, Plan(count=100))
     assert answers.lost == 0
-    assert picks(served.cluster.core(), served.namespace, POOL) - before == 100
+    assert picks(served.cluster.client(), served.namespace, POOL) - before == 100

@@ -43,7 +43,7 @@ def test_model_servers_and_epp_run(kube_cluster: KubeCluster, installed: str) ->
 
 def test_every_pod_of_the_pool_serves_its_adapters(cluster: Cluster, installed: str) -> None:
     cluster.kubectl("-n", installed, "rollout", "status", f"deployment/{RELEASE}", f"--timeout={READY_SECONDS}s")
-    pods = list(pool_pods(cluster.core(), installed))
+    pods = list(pool_pods(cluster.client(), installed))
     assert len(pods) == 2
     for pod in pods:
         path = f"/api/v1/namespaces/{installed}/pods/{pod}:8000/proxy/v1/models"
@@ -57,7 +57,7 @@ def test_testers_reach_the_pool_through_the_gateway_before_it_has_weight(cluster
     time.sleep(2)  # the gateway hears of a ready pod up to a second after the API server
     answers = send(cluster.gateway_url, tester, Plan(count=20))
     assert answers.lost == 0
-    assert set(answers.by_pod()) <= set(pool_pods(cluster.core(), installed))
+    assert set(answers.by_pod()) <= set(pool_pods(cluster.client(), installed))
     pool = json.loads(cluster.kubectl("-n", installed, "get", "inferencepool", RELEASE, "--output=json"))
     conditions = {c["type"]: c["status"] for parent in pool["status"]["parents"] for c in parent["conditions"]}
     assert conditions == {"Accepted": "True", "ResolvedRefs": "True"}

@@ -6,31 +6,37 @@ import time
 from collections.abc import Callable
 
 import pytest
-from kubernetes.client import CoordinationV1Api
-from kubernetes.config import new_client_from_config
 
 from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_rollout.drive.lease import LASTS_SECONDS, Lease
 from inferencepool_rollout.exit_codes import ExitCode
 from inferencepool_rollout.failure import Failure
+from inferencepool_rollout.kube.apis import LEASES, ROUTES
+from inferencepool_rollout.kube.client import Client
+from waiting import wait_until
 
 SECONDS = 60
 
 
 @pytest.fixture
-def api(cluster: Cluster) -> CoordinationV1Api:
-    return CoordinationV1Api(new_client_from_config(str(cluster.kubeconfig)))  # type: ignore[no-untyped-call]
+def api(cluster: Cluster, namespace: str) -> Client:
+    """A client of a cluster that has the route whose Lease it is."""
+    spec = {"parentRefs": [{"name": "none"}], "rules": [{"backendRefs": [{"name": "none", "port": 80}]}]}
+    head = {"apiVersion": ROUTES.api_version, "kind": ROUTES.kind, "metadata": {"name": "route"}}
+    client = cluster.client()
+    client.create(ROUTES, namespace, {**head, "spec": spec})
+    return client
 
 
 @pytest.fixture
-def lease(api: CoordinationV1Api, namespace: str) -> Callable[[], Lease]:
+def lease(api: Client, namespace: str) -> Callable[[], Lease]:
     """Another driver's view of the same route's Lease."""
     return lambda: Lease(api, namespace, "route")
 
 
-def taken_by(api: CoordinationV1Api, namespace: str, holder: str) -> None:
+def taken_by(api: Client, namespace: str, holder: str) -> None:
     """Let somebody hold the Lease who never renews it."""
-    api.patch_namespaced_lease("rollout-route", namespace, {"spec": {"holderIdentity": holder}})
+    api.patch(LEASES, namespace, "rollout-route", {"spec": {"holderIdentity": holder}})
 
 
 def test_a_second_driver_is_refused_and_the_first_is_not_disturbed(lease: Callable[[], Lease]) -> None:
@@ -53,8 +59,9 @@ def test_a_lease_that_was_given_back_is_taken_at_once(lease: Callable[[], Lease]
 
 
 def test_a_dead_drivers_lease_is_taken_over_once_it_has_run_out(
-    lease: Callable[[], Lease], api: CoordinationV1Api, namespace: str
+    lease: Callable[[], Lease], api: Client, namespace: str
 ) -> None:
+    lease().hold("by hand")
     lease().hold("")
     taken_by(api, namespace, "dead@elsewhere pid 1")
     began, heir = time.monotonic(), lease()
@@ -64,7 +71,7 @@ def test_a_dead_drivers_lease_is_taken_over_once_it_has_run_out(
 
 
 def test_a_driver_that_lost_its_lease_moves_nothing_more_and_leaves_it_to_its_heir(
-    lease: Callable[[], Lease], api: CoordinationV1Api, namespace: str
+    lease: Callable[[], Lease], api: Client, namespace: str
 ) -> None:
     loser = lease()
     with loser.held():
@@ -89,3 +96,22 @@ def test_a_hold_is_seen_by_all_and_takes_the_lease_from_nobody(lease: Callable[[
         assert person.holder() == driver.me
         person.hold("")
         assert driver.on_hold() == ""
+
+
+def test_a_hold_goes_with_its_route(lease: Callable[[], Lease], api: Client, cluster: Cluster, namespace: str) -> None:
+    lease().hold("by hand")
+    cluster.kubectl("--namespace", namespace, "delete", "httproute", "route")
+    wait_until(lambda: api.get(LEASES, namespace, "rollout-route") is None, "the Lease is gone", SECONDS)
+
+
+def test_a_dead_driver_is_not_shown_as_the_driver(lease: Callable[[], Lease], api: Client, namespace: str) -> None:
+    lease().hold("by hand")
+    taken_by(api, namespace, "dead@elsewhere pid 1")
+    assert lease().holder() == "dead@elsewhere pid 1"
+    assert lease().living_holder() == ""
+
+
+def test_a_living_driver_is_shown(lease: Callable[[], Lease]) -> None:
+    driver = lease()
+    with driver.held():
+        assert lease().living_holder() == driver.me

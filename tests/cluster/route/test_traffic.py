@@ -96,7 +96,7 @@ def run(cluster: Cluster, pools: str, request: pytest.FixtureRequest, tmp_path_f
     values.write_text(_values(host))
     release.install("--values", str(values))
     time.sleep(FOLLOWED_SECONDS)
-    pods = pool_pods(cluster.core(), pools)
+    pods = pool_pods(cluster.client(), pools)
     whole = Completion("food-review", max_tokens=4, headers={"Host": host})
     stream = Completion("food-review", max_tokens=STREAM_TOKENS, stream=True, headers={"Host": host})
     splits, same, changed = {}, {}, []

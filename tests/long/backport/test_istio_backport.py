@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from inferencepool_lab.builds import programs
-from inferencepool_lab.builds.versions import BUILDS, versions
+from inferencepool_lab.builds.versions import ROOT, versions
 
-PATCHES = BUILDS / "istio/patches"
+PATCHES = ROOT / versions().modules["istio"].patches
 PACKAGE = Path("pilot/pkg/networking/core/route")
 ONLY_WITH_THE_PATCH = {
     "TestEachOfSeveralPoolsHasItsOwnPicker",
@@ -26,7 +26,7 @@ ALWAYS = {"TestTheOnlyPoolHasItsPickerOnTheRoute"}
 
 def _passing_go_tests(folder: Path, *, patched: bool) -> set[str]:
     """The names of our Go tests that pass on the module with the patch, or with the patched file put back."""
-    source = programs.patched_source("istio", *programs.patches(versions().programs["pilot-discovery"]))
+    source = programs.patched_source("istio", *versions().programs["pilot-discovery"].patches)
     replaced = {source / PACKAGE / "weighted_pools_test.go": PATCHES / "weighted_pools_test.go"}
     if not patched:
         replaced[source / PACKAGE / "route.go"] = programs.module_folder("istio") / PACKAGE / "route.go"
@@ -60,4 +60,4 @@ def test_without_the_patch_one_picker_serves_the_whole_rule(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("program", ["helm4", "kind", "epp", "pilot-discovery-unpatched"])
 def test_the_patch_goes_into_istio_alone(program: str) -> None:
-    assert programs.patches(versions().programs[program]) == []
+    assert versions().programs[program].patches == []

@@ -26,7 +26,7 @@ class Lines:
     def namespace(self, *needed: Line) -> Iterator[Pools]:
         """A namespace under the restricted profile on a node that has the images of these lines."""
         images = [line.image for line in needed]
-        pull.ensure(self.cluster.engine, images)
+        pull.ensure(self.cluster.docker, images)
         self.cluster.load(*images)
         name = f"epp-{secrets.token_hex(4)}"
         self.cluster.kubectl("create", "namespace", name)

@@ -88,5 +88,5 @@ def test_every_request_for_an_alias_is_picked_and_answered_by_the_pool(served: S
     before = served.picks()
     answers = served.send("food-review", REQUESTS)
     assert answers.lost == 0, set(answers.detail)
-    assert dict(by_pool(answers, pool_pods(served.pools.cluster.core(), served.pools.namespace))) == {POOL: REQUESTS}
+    assert dict(by_pool(answers, pool_pods(served.pools.cluster.client(), served.pools.namespace))) == {POOL: REQUESTS}
     assert served.picks() - before == REQUESTS

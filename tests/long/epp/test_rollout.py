@@ -64,7 +64,7 @@ class Rollout:
         wait_until(lambda: self.answered(self.send(Plan(count=20))).keys() == expected, shown, FOLLOWED_SECONDS)
 
     def answered(self, answers: Answers) -> dict[str, int]:
-        return dict(by_pool(answers, pool_pods(self.pools.cluster.core(), self.pools.namespace)))
+        return dict(by_pool(answers, pool_pods(self.pools.cluster.client(), self.pools.namespace)))
 
     def picks(self) -> dict[str, int]:
         """How many picks the EPP of each pool has made."""

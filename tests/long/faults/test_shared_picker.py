@@ -18,12 +18,13 @@ from inferencepool_lab.builds.programs import compiled
 from inferencepool_lab.builds.tools import tool
 from inferencepool_lab.builds.versions import versions
 from inferencepool_lab.cluster.handle import Cluster
+from inferencepool_lab.gateways.gateway import chosen
 from inferencepool_rollout.process import run
 from inferencepool_rollout.traffic.verdict import Fault
 from waiting import wait_until
 
 UNPATCHED = "inferencepool-rollout/pilot:unpatched"
-ISTIOD = ("--namespace", "istio-system", "deployment/istiod")
+ISTIOD = chosen().controller
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +47,10 @@ def istiod(cluster: Cluster, image: str) -> Iterator[None]:
 
 def _deploy(cluster: Cluster, image: str) -> None:
     """Replace istiod, and wait until the gateway can only have what the new one says."""
-    pods = ("get", "pods", *ISTIOD[:2], "--selector=app=istiod", "--output=name")
+    pods = ("get", *ISTIOD.pods, "--output=name")
     before = set(cluster.kubectl(*pods).split())
-    cluster.kubectl("set", "image", *ISTIOD, f"discovery={image}")
-    cluster.kubectl("rollout", "status", *ISTIOD, "--timeout=180s")
+    cluster.kubectl("set", "image", *ISTIOD.words, f"discovery={image}")
+    cluster.kubectl("rollout", "status", *ISTIOD.words, "--timeout=180s")
     wait_until(lambda: not before & set(cluster.kubectl(*pods).split()), "the istiod before is gone", 120, 1)
     time.sleep(FOLLOWED_SECONDS)
 
@@ -63,10 +64,10 @@ def _build_unpatched(cluster: Cluster) -> None:
         (context / "Dockerfile").write_text(
             f"FROM {versions().images['pilot'].name}\nCOPY pilot-discovery /usr/local/bin/pilot-discovery\n"
         )
-        cluster.engine.docker("build", "--quiet", "--tag", UNPATCHED, context)
+        cluster.docker.run("build", "--quiet", "--tag", UNPATCHED, context)
     run(
         [tool("kind"), "load", "docker-image", "--name", cluster.name, UNPATCHED],
-        env=cluster.engine.environment,
+        env=cluster.docker.environment,
         timeout=600,
     )
 

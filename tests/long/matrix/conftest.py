@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from compatibility import CLUSTERS, Compatibility
-from inferencepool_lab import docker as engine
+from inferencepool_lab import docker
 from inferencepool_lab.builds.versions import CHOICE
 from inferencepool_lab.cluster import kind
 from inferencepool_lab.cluster.handle import Cluster
-from inferencepool_lab.cluster.ready import ready
+from inferencepool_lab.ready import ready
 
 NAME, PORT = "inferencepool-minor", 18090
 
@@ -29,12 +29,12 @@ def compatibility(request: pytest.FixtureRequest) -> Iterator[Compatibility]:
 @pytest.fixture(scope="session", params=CLUSTERS)
 def kubernetes(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """A cluster of that minor, one at a time."""
-    docker = engine.engine()
+    daemon = docker.ensure()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(CHOICE, request.param)
         try:
             yield ready(NAME, PORT)
         finally:
-            kind.down(docker, NAME)
-            if not kind.ours():
-                engine.stop()
+            kind.down(daemon, NAME)
+            if not kind.names():
+                docker.stop()

@@ -10,7 +10,7 @@ import pytest
 
 from charts import CHARTS, ROOT, VALUES, Manifest, render
 from compatibility import EXTENSION, HELMS, TAGS, Compatibility
-from modules import downloaded
+from inferencepool_lab.builds.programs import downloaded
 from schemas import Schema, of_crds
 
 GROUPS = ("inference.networking.k8s.io", "inference.networking.x-k8s.io")

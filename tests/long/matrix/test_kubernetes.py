@@ -15,11 +15,11 @@ import kubeconform
 from charts import RenderError, render
 from compatibility import CLUSTERS, HELMS, KUBERNETES, Cell, Compatibility
 from guide import REQUESTS, two_pools
+from inferencepool_lab.builds.programs import downloaded
 from inferencepool_lab.builds.versions import versions
 from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_lab.demo import STAGES
 from inferencepool_lab.stage import Stage, run_stage
-from modules import downloaded
 from schemas import schema_folder
 
 

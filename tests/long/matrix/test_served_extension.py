@@ -15,11 +15,10 @@ import yaml
 import dry_run
 from charts import CHARTS, VALUES, Manifest
 from compatibility import EXTENSION, HELMS, TAGS, Compatibility
-from inferencepool_lab.builds.programs import module_folder
+from inferencepool_lab.builds.programs import downloaded, module_folder
 from inferencepool_lab.builds.versions import versions
 from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_rollout.failure import Failure
-from modules import downloaded
 from waiting import wait_until
 
 GROUPS = ("inference.networking.k8s.io", "inference.networking.x-k8s.io")

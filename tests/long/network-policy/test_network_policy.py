@@ -186,7 +186,7 @@ def test_a_model_server_resolves_names(pools: Bench) -> None:
 def test_a_split_of_90_to_10_holds_and_loses_nothing(pools: Bench) -> None:
     pools.split(WEIGHTS[STRUCK])
     pools.follow(WEIGHTS[STRUCK])
-    api = pools.cluster.core()
+    api = pools.cluster.client()
     before = {pool: picks(api, pools.namespace, pool) for pool in WEIGHTS}
     answers = send(pools.cluster.gateway_url, pools.request(), Plan(count=REQUESTS))
     picked = gained(before, {pool: picks(api, pools.namespace, pool) for pool in WEIGHTS})

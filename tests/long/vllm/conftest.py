@@ -18,7 +18,7 @@ MISSING = [{"id": "food-review-1", "source": "/adapters/nowhere"}]
 def starting(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """All pools, started side by side: pool-old and pool-new, pool-missing whose adapter is not there, and
     pool-resolver, which loads what a request names."""
-    pull.ensure(cluster.engine, ("vllm-cpu",))
+    pull.ensure(cluster.docker, ("vllm-cpu",))
     cluster.load("vllm-cpu")
     namespace = f"vllm-{secrets.token_hex(4)}"
     cluster.kubectl("create", "namespace", namespace)

@@ -62,7 +62,7 @@ class Servers:
             tiny_llama.write_adapter(folder / "adapters" / name, f"/models/{MODEL}", seed, rank)
         on_node(self.cluster, "mkdir", "--parents", self._disk)
         for name in ("models", "adapters"):
-            self.cluster.engine.docker("cp", folder / name, f"{self.cluster.name}-control-plane:{self._disk}")
+            self.cluster.docker.run("cp", folder / name, f"{self.cluster.name}-control-plane:{self._disk}")
             self.kubectl("apply", "--filename=-", stdin=yaml.safe_dump_all(self._claim(name)))
 
     def remove_claims(self) -> None:

@@ -46,7 +46,7 @@ def test_a_split_of_90_to_10_holds_by_answers_and_by_picks(servers: Servers) -> 
     route(servers, "pool-new", WEIGHTS["pool-new"])
     url = servers.cluster.gateway_url
     wait_until(lambda: not send(url, request(servers), Plan(count=20)).lost, "the route serves", FOLLOWED_SECONDS)
-    api = servers.cluster.core()
+    api = servers.cluster.client()
     before = [{pool: count(api, servers.namespace, pool) for pool in WEIGHTS} for count in (served, picks)]
     answers = send(servers.cluster.gateway_url, request(servers), Plan(workers=4, count=REQUESTS))
     after = [{pool: count(api, servers.namespace, pool) for pool in WEIGHTS} for count in (served, picks)]

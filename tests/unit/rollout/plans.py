@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
 
 from inferencepool_rollout.plan import Plan
 from inferencepool_rollout.plan_file import read_plan
 
+Part = TypeVar("Part", bound=BaseModel)
 ROOT = Path(__file__).parents[3]
 TEXT = f"""\
 route:
@@ -35,6 +39,11 @@ capacity:
   peak: 40
   perReplica: {{old: 20, new: 20}}
 """
+
+
+def altered(part: Part, **changes: Any) -> Part:
+    """Return a part of a plan, or a whole one, with other values for some keys."""
+    return part.model_copy(update=changes)
 
 
 def plan_of(folder: Path, text: str = TEXT) -> Plan:

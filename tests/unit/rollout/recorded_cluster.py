@@ -1,6 +1,6 @@
 """What a real API server said (recorded/api.json, from the tests' kind cluster), said again over HTTP.
 
-`Live` reads it through the real client. A test changes the objects to what a broken cluster would say.
+The tool reads it through its real client. A test changes the objects to what a broken cluster would say.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import yaml
 RECORDED = Path(__file__).with_name("recorded") / "api.json"
 POOLS = "/apis/inference.networking.k8s.io/v1/namespaces/default/inferencepools"
 ROUTES = "/apis/gateway.networking.k8s.io/v1/namespaces/default/httproutes"
+ALL_ROUTES = "/apis/gateway.networking.k8s.io/v1/httproutes"
+ROUTER_REWRITES = "/apis/llm-d.ai/v1alpha2/namespaces/default/inferencemodelrewrites"
 REWRITES = "/apis/inference.networking.x-k8s.io/v1alpha2/namespaces/default/inferencemodelrewrites"
 PODS = "/api/v1/namespaces/default/pods"
 SERVICES = "/api/v1/namespaces/default/services"
@@ -30,6 +32,8 @@ class Said:
 
     def __init__(self) -> None:
         self.objects: dict[str, Any] = json.loads(RECORDED.read_text())
+        self.objects[ALL_ROUTES] = self.objects[ROUTES]
+        self.forbidden: set[tuple[str, str]] = set()
 
     @property
     def route(self) -> Any:
@@ -63,6 +67,18 @@ def answering(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Said]:
                 found = {**found, "items": [each for each in found["items"] if _selected(each, selector[0])]}
             body = json.dumps(found or {"kind": "Status", "code": 404, "reason": "NotFound"}).encode()
             self.send_response(200 if found else 404)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_POST(self) -> None:
+            """Every right is granted, but those in `forbidden`."""
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            wanted = asked["spec"]["resourceAttributes"]
+            refused = (wanted["verb"], wanted["resource"]) in said.forbidden
+            body = json.dumps({**asked, "status": {"allowed": not refused}}).encode()
+            self.send_response(201)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

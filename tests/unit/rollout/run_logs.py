@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from inferencepool_rollout.drive.decision import Action, decide
-from inferencepool_rollout.drive.observed import Observed
+from inferencepool_rollout.drive.movers.helm import upgrade
 from inferencepool_rollout.drive.run_log import RunLog
-from inferencepool_rollout.kube.helm import upgrade
+from inferencepool_rollout.evidence.decision import Action, decide
+from inferencepool_rollout.evidence.observed import Observed
 from inferencepool_rollout.plan import Plan, Step
-from inferencepool_rollout.preflight import Check
+from inferencepool_rollout.preflight.check import Check
 
 BEGAN = 1_790_000_000.0
 RATE = 50.0
@@ -28,6 +28,7 @@ class Recorded:
     errors: float = 0.0
     slower: float = 0.9
     now: float = BEGAN
+    percent: int = 0
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(7))
 
     def __post_init__(self) -> None:
@@ -36,7 +37,11 @@ class Recorded:
     def driver(self, percent: int) -> None:
         """A driver begins."""
         self.log = RunLog(self.folder, lambda: self.now)
-        self.log.write("start", percent=percent, by="ops@bastion pid 7", plan=asdict(self.plan))
+        stack = {"images": ["vllm/vllm-openai:v0.32.0"], "accelerators": ["1 nvidia.com/gpu"], "replicas": 2}
+        self.log.write(
+            "start", percent=percent, by="ops@bastion pid 7", plan=self.plan.model_dump(mode="json", by_alias=True),
+            cluster="https://10.0.0.1:6443", context="production", pools={"pool-old": stack, "pool-new": stack},
+        )  # fmt: skip
 
     def step(self, step: Step, seconds: float = 60, moving: bool = True, judged: bool = True) -> Action:
         """Look at a step for so long; return the verdict, which is written if it is `judged`."""
@@ -48,6 +53,7 @@ class Recorded:
             self.now += 1
             self.log.write("move", percent=step.percent, command=["helm", *upgrade(self.plan, step.percent)])
             self.now += 1.4
+            self.percent = step.percent
             self.log.write("followed", percent=step.percent, seconds=1.4)
         seen = self.requests(step.percent / 100, seconds)
         for part in np.array_split(np.arange(seen.requests), 6):
@@ -63,11 +69,13 @@ class Recorded:
         return decision.action
 
     def end(self, outcome: str, why: str = "") -> None:
-        self.log.write("end", outcome=outcome, why=why)
+        self.log.write("end", outcome=outcome, why=why, percent=self.percent)
 
     def roll_back(self, why: str) -> None:
         self.log.write("roll back", percent=0, command=["helm", "rollback", "route", "1"])
         self.now += 2
+        self.percent = 0
+        self.log.write("rolled back", percent=0, seconds=2.0, why="20 of 20 requests were answered, all by pool-old")
         self.end("rolled back", why)
 
     def requests(self, share: float, seconds: float) -> Observed:

@@ -12,11 +12,11 @@ import numpy.typing as npt
 import pytest
 from scipy.stats import binom
 
-from inferencepool_rollout.drive.decision import Action, State, decide, fewest_requests, judge_errors, judge_latency
-from inferencepool_rollout.drive.observed import Observed
+from inferencepool_rollout.evidence.decision import Action, State, decide, fewest_requests, judge_errors, judge_latency
+from inferencepool_rollout.evidence.observed import Observed
 from inferencepool_rollout.plan import ErrorRate, Latency, Plan
 from inferencepool_rollout.traffic.quantiles import log_e_above, lower_bound, upper_bound
-from unit.rollout.plans import plan_of
+from unit.rollout.plans import altered, plan_of
 
 Draws = Callable[[np.random.Generator, int], npt.NDArray[np.float64]]
 
@@ -132,13 +132,19 @@ def test_too_few_requests_bound_nothing() -> None:
 
 
 def test_a_single_failure_of_few_requests_decides_nothing() -> None:
-    assert judge_errors(ErrorRate(0.01, 0.05), 1, 3, level=0.01, miss=0.05).state is State.OPEN
-    assert judge_errors(ErrorRate(0.01, 0.05), 20, 20, level=0.01, miss=0.05).state is State.VIOLATED
-    assert judge_errors(ErrorRate(0.01, 0.05), 0, 500, level=0.01, miss=0.05).state is State.KEPT
+    assert judge_errors(ErrorRate(accept=0.01, detect=0.05), 1, 3, level=0.01, miss=0.05).state is State.OPEN
+    assert judge_errors(ErrorRate(accept=0.01, detect=0.05), 20, 20, level=0.01, miss=0.05).state is State.VIOLATED
+    assert judge_errors(ErrorRate(accept=0.01, detect=0.05), 0, 500, level=0.01, miss=0.05).state is State.KEPT
 
 
 def test_without_the_old_pool_a_ratio_is_not_judged() -> None:
-    found = judge_latency(Latency("ttft", 50, 1.1, 2), np.array([]), np.full(500, 9.0), level=0.01, miss=0.05)
+    found = judge_latency(
+        Latency(metric="ttft", percentile=50, accept=1.1, detect=2),
+        np.array([]),
+        np.full(500, 9.0),
+        level=0.01,
+        miss=0.05,
+    )
     assert found.state is State.UNKNOWN
 
 
@@ -161,7 +167,7 @@ def test_a_step_waits_for_its_burn_in_and_its_requests(plan: Plan) -> None:
     step = plan.steps[0]
     assert decide(plan, step, seen, step.burn_in - 1).action is Action.WAIT
     assert decide(plan, step, seen, step.burn_in).action is Action.PROMOTE
-    assert decide(plan, replace(step, requests=9000), seen, step.burn_in).action is Action.WAIT
+    assert decide(plan, altered(step, requests=9000), seen, step.burn_in).action is Action.WAIT
 
 
 def test_an_undecided_step_is_held_in_the_end(plan: Plan) -> None:

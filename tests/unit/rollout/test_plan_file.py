@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
+import yaml
 from jsonschema import Draft202012Validator
 
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.plan_file import SCHEMA, read_plan, seconds
+from inferencepool_rollout.plan import Plan, seconds, written
+from inferencepool_rollout.plan_file import read_plan
 from unit.rollout.plans import ROOT, TEXT, plan_of
 
 READY = sorted((ROOT / "values" / "plans").glob("*.yaml"))
@@ -26,8 +27,11 @@ def test_there_is_a_ready_plan_for_each_use_case_of_the_guide() -> None:
     assert [file.stem for file in READY] == ["accelerator-update", "base-model-update", "server-framework-update"]
 
 
-def test_the_schema_is_one() -> None:
-    Draft202012Validator.check_schema(json.loads(SCHEMA.read_text()))
+def test_the_schema_is_one_and_takes_what_the_reader_takes() -> None:
+    schema = Plan.model_json_schema()
+    Draft202012Validator.check_schema(schema)
+    for file in READY:
+        Draft202012Validator(schema).validate(yaml.safe_load(file.read_text()))
 
 
 def test_what_is_left_out_has_the_schemas_default(tmp_path: Path) -> None:
@@ -40,21 +44,35 @@ def test_what_is_left_out_has_the_schemas_default(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "line", "says"),
     [
-        (("percent: 10,", "percent: ten,"), 12, "steps[0].percent: 'ten' is not of type 'integer'"),
-        (("percent: 10,", "percent: 0,"), 12, "steps[0].percent: 0 is less than the minimum of 1"),
+        (("percent: 10,", "percent: ten,"), 12, "steps[0].percent: 'ten': input should be a valid integer"),
+        (("percent: 10,", "percent: 0,"), 12, "steps[0].percent: 0: input should be greater than or equal to 1"),
         (("percent: 50,", "percent: 10,"), 13, "10 does not go up from the 10 before it"),
         (("percent: 50,", "percent: 70,"), 13, "moves 60 points at once, and maxStep is 50"),
-        (("burnIn: 60s, requests: 500, longest: 1h}\nobj", "burnIn: 1 h}\nobj"), 14, "'1 h' is no duration"),
+        (("burnIn: 60s, requests: 500, longest: 1h}\nobj", "burnIn: 1 h}\nobj"), 14, "'1 h' is not a duration"),
         (("burnIn: 60s, requests: 500, longest: 1h}\nobj", "burnIn: 2h, longest: 1h}\nobj"), 14, "shorter than burnIn"),
         (("  rate: 50", "  rate: 50\n  ratio: 3"), 11, "probe.ratio: there is no such key"),
-        (("gateway:\n  url: http://127.0.0.1:8080\n", ""), 1, "'gateway' is a required property"),
+        (("gateway:\n  url: http://127.0.0.1:8080\n", ""), 1, "gateway: this key is missing"),
         (("  url: http://127.0.0.1:8080", "  url: 127.0.0.1:8080"), 7, "gateway.url"),
-        (("detect: 0.05", "detect: 0.005"), 16, "0.005 must be above accept (0.01)"),
-        (("metric: e2e", "metric: p50"), 19, "objectives.latency[1].metric: 'p50' is not one of"),
+        (("detect: 0.05", "detect: 0.005"), 16, "detect (0.005) must be greater than accept (0.01)"),
+        (
+            ("metric: e2e", "metric: p50"),
+            19,
+            "objectives.latency[1].metric: 'p50': input should be 'ttft', 'tpot' or 'e2e'",
+        ),
         (("new: pool-new", "new: pool-old"), 5, "between two pools"),
-        (("  rate: 50", "  rate: 50\n  stream: false"), 19, "known of streams only"),
+        (("  rate: 50", "  rate: 50\n  stream: false"), 19, "measured on streams only"),
         (("  rate: 50", "  rate: 50\n  toNew: {x: y}"), 11, "toOld and toNew go together"),
         (("chart: ", "chart: nowhere"), 2, "there is no chart"),
+        (("percent: 10,", "percent: 10.0,"), 12, "steps[0].percent: 10.0: input should be a valid integer"),
+        (("percent: 10, burnIn: 60s", f"percent: 10, burnIn: 1{26 * '0'}h"), 12, "is longer than 720h"),
+        (("percent: 10, burnIn: 60s", "percent: 10, burnIn: 0s"), 12, "should be greater than 0"),
+        (("accept: 0.01,", "accept: .nan,"), 16, "objectives.errorRate.accept: nan: input should be a finite number"),
+        (("detect: 1.8}", "detect: .inf}"), 18, "objectives.latency[0].detect: inf: input should be a finite number"),
+        (("  url: http", '  headers: {Host: "a\\r\\nX: b"}\n  url: http'), 7, "holds a control character"),
+        (("  url: http", '  headers: {"a\\nb": c}\n  url: http'), 7, "holds a control character"),
+        (("models: [food-review]", "models: [food-review, food-review]"), 9, "a model is named twice"),
+        (("models: [food-review]", "models: food-review"), 9, "probe.models: 'food-review'"),
+        (("old: pool-old", "old: Pool_Old"), 4, "pools.old: 'Pool_Old' is not a name"),
         (("pools:", "pools: [\n"), 6, "expected"),
         (("  old: pool-old", "  old: pool-old\n  old: pool-x"), 5, "duplicate key"),
     ],
@@ -84,5 +102,17 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
         read_plan(tmp_path / "none.yaml")
 
 
-def test_durations_have_units() -> None:
-    assert [seconds(text) for text in ("90s", "10m", "1.5h")] == [90, 600, 5400]
+def test_durations_have_units_and_are_written_as_they_are_read() -> None:
+    assert [seconds(text) for text in ("90s", "10m", "1.5h", "0s")] == [90, 600, 5400, 0]
+    assert [seconds(written(length)) for length in (90, 600, 5400, 0, 0.5)] == [90, 600, 5400, 0, 0.5]
+
+
+@pytest.mark.parametrize("text", ["[" * 5000 + "]" * 5000, TEXT + "capacity: " + "{a: " * 5000 + "1" + "}" * 5000])
+def test_a_plan_that_is_nested_too_deeply_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(Failure, match="nested too deeply"):
+        plan_of(tmp_path, text)
+
+
+def test_a_plan_is_the_same_after_a_round_through_json(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path)
+    assert Plan.model_validate_json(plan.model_dump_json(by_alias=True)) == plan

@@ -1,18 +1,16 @@
-"""Where a rollout stands is told by Helm's history and the weights of its revisions alone."""
+"""Where a rollout stands is what the live route serves; what was asked for only shows that somebody changed it."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from inferencepool_rollout.drive.position import Next, Position, following, position
-from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.kube.helm import Revision
+from inferencepool_rollout.drive.position import Next, Position, Record, following, position
 from inferencepool_rollout.plan import Plan
+from unit.rollout.live_routes import backend, route, rule
 from unit.rollout.plans import plan_of
-
-INSTALL, UPGRADE = "Install complete", "Upgrade complete"
 
 
 @pytest.fixture
@@ -21,87 +19,80 @@ def plan(tmp_path: Path) -> Plan:
     return plan_of(tmp_path)
 
 
-def at(plan: Plan, *revisions: tuple[int, str, str]) -> Position:
-    """Where it stands after revisions, each with the new pool's percent, its status and its description."""
-    history = [
-        Revision(number, status, description, "2026-11-25T02:29:15.123456789Z")
-        for number, (_, status, description) in enumerate(revisions, 1)
-    ]
-    weights = [percent for percent, _, _ in revisions]
-    return position(plan, history, lambda number: weights[number - 1])
+def at(plan: Plan, live: dict[str, int], asked: int | None, **record: Any) -> Position:
+    """Where it stands with these live weights, after a revision that asked for so many percent."""
+    return position(plan, route(rule(live)), Record(asked, "revision 3 of release route", **record))
 
 
 def test_before_the_first_step_it_starts(plan: Plan) -> None:
-    seen = at(plan, (0, "deployed", INSTALL))
-    assert seen == Position(Next.START, percent=0, step=-1, deployed=1, start=1)
+    seen = at(plan, {"pool-old": 100}, 0)
+    assert seen == Position(Next.START, percent=0, step=-1)
     step = following(plan, seen)
     assert step
     assert step.percent == 10
 
 
 def test_at_a_steps_weight_that_step_is_judged(plan: Plan) -> None:
-    seen = at(plan, (0, "superseded", INSTALL), (10, "superseded", UPGRADE), (50, "deployed", UPGRADE))
-    assert seen == Position(Next.JUDGE, percent=50, step=1, deployed=3, start=1)
+    assert at(plan, {"pool-old": 50, "pool-new": 50}, 50) == Position(Next.JUDGE, percent=50, step=1)
+
+
+def test_weights_are_ratios(plan: Plan) -> None:
+    assert at(plan, {"pool-old": 9, "pool-new": 1}, 10) == Position(Next.JUDGE, percent=10, step=0)
 
 
 def test_after_the_last_step_nothing_follows(plan: Plan) -> None:
-    assert following(plan, at(plan, (0, "superseded", INSTALL), (100, "deployed", UPGRADE))) is None
+    assert following(plan, at(plan, {"pool-new": 100}, 100)) is None
 
 
-def test_the_way_back_is_the_last_revision_before_the_rollout(plan: Plan) -> None:
-    seen = at(
-        plan,
-        (0, "superseded", INSTALL), (10, "superseded", UPGRADE), (0, "superseded", "Rollback to 1"),
-        (0, "superseded", UPGRADE), (10, "deployed", UPGRADE),
-    )  # fmt: skip
-    assert seen.start == 4
+@pytest.mark.parametrize(
+    ("live", "asked", "why"),
+    [
+        ({"pool-old": 50, "pool-new": 50}, 0, "asked for 0 % to pool-new: somebody changed it"),
+        ({"pool-old": 100}, 50, "asked for 50 % to pool-new: somebody changed it"),
+        ({"pool-old": 88, "pool-new": 12}, 10, "gives 88 % default/pool-old"),
+        ({"pool-old": 90, "pool-new": 5, "pool-x": 5}, 5, "pool-x is none of the plan's pools"),
+        ({"pool-old": 0, "pool-new": 0}, 0, "so it answers nothing"),
+        ({"pool-old": 80, "pool-new": 20}, 20, "20 % is not a step of the plan (10, 50, 100)"),
+        ({"pool-old": 100}, None, "no revision of release route asked for it"),
+    ],
+)
+def test_a_live_route_that_nobody_asked_for_is_changed(
+    plan: Plan, live: dict[str, int], asked: int | None, why: str
+) -> None:
+    seen = at(plan, live, asked)
+    assert seen.next is Next.CHANGED
+    assert why in seen.why
 
 
-def test_where_no_revision_without_weight_is_left_there_is_no_way_back_by_revision(plan: Plan) -> None:
-    assert at(plan, (10, "superseded", UPGRADE), (50, "deployed", UPGRADE)).start is None
+def test_rules_that_differ_are_a_change_and_the_largest_share_counts(plan: Plan) -> None:
+    live = route(rule({"pool-old": 90, "pool-new": 10}), rule({"pool-old": 50, "pool-new": 50}, "default.route.chat"))
+    seen = position(plan, live, Record(10, "revision 3"))
+    assert (seen.next, seen.percent) == (Next.CHANGED, 50)
+    assert "its rules differ" in seen.why
 
 
-@pytest.mark.parametrize("pending", ["pending-install", "pending-upgrade", "pending-rollback"])
-def test_a_helm_that_was_killed_is_seen_and_its_revision_does_not_count(plan: Plan, pending: str) -> None:
-    seen = at(plan, (0, "superseded", INSTALL), (10, "deployed", UPGRADE), (50, pending, "Preparing upgrade"))
-    assert seen == Position(Next.FREE, percent=10, step=0, deployed=2, start=1)
+def test_a_testers_rule_is_no_weight(plan: Plan) -> None:
+    live = route(rule({"pool-new": 1}, "default.route.all.canary-0"), rule({"pool-old": 100}))
+    assert position(plan, live, Record(0, "revision 1")).next is Next.START
 
 
-def test_an_upgrade_that_failed_does_not_count(plan: Plan) -> None:
-    seen = at(plan, (0, "superseded", INSTALL), (10, "deployed", UPGRADE), (50, "failed", "Upgrade failed: drift"))
-    assert (seen.next, seen.percent, seen.deployed) == (Next.JUDGE, 10, 2)
+def test_a_pool_of_another_group_is_another_pool(plan: Plan) -> None:
+    live = route({"name": "default.route.all", "backendRefs": [backend("pool-new", 100, "example.com")]})
+    assert position(plan, live, Record(100, "revision 1")).next is Next.JUDGE  # the route names the group it wants
+    mixed = route(
+        {"name": "all", "backendRefs": [backend("pool-new", 50), backend("pool-new", 50, "example.com")]},
+    )
+    assert position(plan, mixed, Record(50, "revision 1")).next is Next.CHANGED
+
+
+def test_what_is_pending_comes_first(plan: Plan) -> None:
+    seen = at(plan, {"pool-old": 90, "pool-new": 10}, 0, pending="revision 4 is pending-upgrade")
+    assert (seen.next, seen.percent, seen.why) == (Next.WAIT, 10, "revision 4 is pending-upgrade")
 
 
 def test_after_a_rollback_it_is_stopped(plan: Plan) -> None:
-    seen = at(plan, (0, "superseded", INSTALL), (10, "superseded", UPGRADE), (0, "deployed", "Rollback to 1"))
-    assert (seen.next, seen.percent, seen.step) == (Next.STOPPED, 0, -1)
+    assert at(plan, {"pool-old": 100}, 0, taken_back=True).next is Next.STOPPED
 
 
-def test_a_rollback_to_an_earlier_step_is_stopped_too(plan: Plan) -> None:
-    seen = at(plan, (10, "superseded", UPGRADE), (50, "superseded", UPGRADE), (10, "deployed", "Rollback to 1"))
-    assert (seen.next, seen.percent) == (Next.STOPPED, 10)
-
-
-def test_a_rollback_that_gives_weight_is_none_that_stops(plan: Plan) -> None:
-    seen = at(plan, (10, "superseded", UPGRADE), (0, "superseded", "Rollback to 1"), (10, "deployed", "Rollback to 1"))
-    assert seen.next is Next.JUDGE
-
-
-def test_an_upgrade_after_a_rollback_begins_anew(plan: Plan) -> None:
-    seen = at(
-        plan,
-        (0, "superseded", INSTALL), (10, "superseded", UPGRADE), (0, "superseded", "Rollback to 1"),
-        (10, "deployed", UPGRADE),
-    )  # fmt: skip
-    assert (seen.next, seen.step) == (Next.JUDGE, 0)
-
-
-def test_a_weight_that_no_step_asks_for_is_refused(plan: Plan) -> None:
-    with pytest.raises(Failure, match="20 %, which is no step of the plan"):
-        at(plan, (0, "superseded", INSTALL), (20, "deployed", UPGRADE))
-
-
-@pytest.mark.parametrize("revisions", [(), ((0, "failed", "Install failed"),), ((0, "pending-install", "Preparing"),)])
-def test_a_route_that_was_never_deployed_is_refused(plan: Plan, revisions: tuple[tuple[int, str, str], ...]) -> None:
-    with pytest.raises(Failure, match="is not deployed; helm install it first"):
-        at(plan, *revisions)
+def test_a_hand_edit_after_a_rollback_is_seen_first(plan: Plan) -> None:
+    assert at(plan, {"pool-old": 50, "pool-new": 50}, 0, taken_back=True).next is Next.CHANGED

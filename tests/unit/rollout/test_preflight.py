@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.kube.live import Live
+from inferencepool_rollout.kube.client import Client
 from inferencepool_rollout.plan import Plan, Prometheus, Query, Unit
-from inferencepool_rollout.preflight import Check, preflight, replicas
-from unit.rollout.plans import plan_of
-from unit.rollout.recorded_cluster import PODS, POOLS, REWRITES, ROUTES, SERVICES, Said, answering
-from unit.traffic.completion_servers import error_500, serving, whole
+from inferencepool_rollout.preflight import preflight
+from inferencepool_rollout.preflight.capacity import replicas
+from inferencepool_rollout.preflight.check import Check
+from inferencepool_rollout.preflight.facts import gather
+from unit.rollout.plans import altered, plan_of
+from unit.rollout.recorded_cluster import PODS, POOLS, REWRITES, ROUTER_REWRITES, ROUTES, SERVICES, Said, answering
+from unit.traffic.completion_servers import error_500, serving
 
 
 @dataclass
@@ -27,7 +31,7 @@ class Bench:
     def checks(self, percent: int | None = 10) -> dict[str, Check]:
         """Run preflight before the step of that percent."""
         step = next((step for step in self.plan.steps if step.percent == percent), None)
-        return {check.name: check for check in preflight(self.plan, None, Live("default"), step)}
+        return {check.name: check for check in preflight(gather(self.plan, Client(), None, step))}
 
     def failed(self, percent: int | None = 10) -> dict[str, Check]:
         return {name: check for name, check in self.checks(percent).items() if not check.ok}
@@ -35,9 +39,23 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    with answering(tmp_path, monkeypatch) as said, serving(whole) as gateway:
+    with answering(tmp_path, monkeypatch) as said, serving(by(said, "pool-old")) as gateway:
         plan = plan_of(tmp_path)
-        yield Bench(said, replace(plan, capacity=None, probe=replace(plan.probe, url=gateway.url)))
+        reached = altered(plan.gateway, url=gateway.url, headers={"Host": "default.example.com"})
+        yield Bench(said, altered(plan, capacity=None, gateway=reached))
+
+
+def by(said: Said, pool: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """A gateway that gives every request to a pool, whose answers name their pod."""
+    pod = said.pod(pool, "model-server")["metadata"]["name"]
+
+    async def answered(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"content-type": "text/event-stream", "x-inference-pod": pod})
+        await response.prepare(request)
+        await response.write(b'data: {"choices": [{"text": "fine", "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n')
+        return response
+
+    return answered
 
 
 def test_a_cluster_that_is_right_passes(bench: Bench) -> None:
@@ -45,7 +63,8 @@ def test_a_cluster_that_is_right_passes(bench: Bench) -> None:
     assert [str(check) for check in checks.values() if not check.ok] == []
     assert set(checks) == {
         "route", "replicas of pool-old", "endpoint picker of pool-old", "replicas of pool-new",
-        "endpoint picker of pool-new", "pool pool-old", "pool pool-new", "models", "gateway, food-review",
+        "endpoint picker of pool-new", "pool pool-old", "pool pool-new", "pods", "models", "rights", "precedence",
+        "gateway, food-review",
     }  # fmt: skip
 
 
@@ -102,6 +121,16 @@ def alias_missing(said: Said) -> None:
     rewrites[:] = [each for each in rewrites if each["spec"]["poolRef"]["name"] != "pool-new"]
 
 
+def not_allowed(said: Said) -> None:
+    said.forbidden = {("list", "pods")}
+
+
+def alias_of_the_router(said: Said) -> None:
+    """The old pool's alias is a rewrite of llm-d's router, the new pool has none."""
+    alias_missing(said)
+    said.objects[ROUTER_REWRITES] = said.objects.pop(REWRITES)
+
+
 def models_unread(said: Said) -> None:
     name = said.pod("pool-new", "model-server")["metadata"]["name"]
     del said.objects[f"{PODS}/{name}:8000/proxy/v1/models"]
@@ -114,15 +143,17 @@ def models_unread(said: Said) -> None:
         (route_not_seen, "route", "Accepted is True (Route was valid)", "parentRefs"),
         (route_refused, "route", "backend pool-new not found", "parentRefs"),
         (route_of_no_gateway, "route", "no gateway has taken it up", "allowedRoutes"),
-        (model_server_not_ready, "replicas of pool-new", "0 of 1 ready", "kubectl describe inferencepool"),
-        (model_server_leaving, "replicas of pool-old", "0 of 1 ready", "kubectl describe inferencepool"),
-        (no_picker, "endpoint picker of pool-new", "0 of 0 ready", "kubectl describe inferencepool"),
-        (no_service, "endpoint picker of pool-new", "0 of 0 ready", "kubectl describe inferencepool"),
+        (model_server_not_ready, "replicas of pool-new", "0 of 1 ready", "describe inferencepool"),
+        (model_server_leaving, "replicas of pool-old", "0 of 1 ready", "describe inferencepool"),
+        (no_picker, "endpoint picker of pool-new", "0 of 0 ready", "describe inferencepool"),
+        (no_service, "endpoint picker of pool-new", "0 of 0 ready", "describe inferencepool"),
         (no_pool, "pool pool-new", "there is no such InferencePool", "helm install pool-new"),
         (pool_refused, "pool pool-new", "no such port", "repair the pool"),
         (adapter_missing, "models", "food-review-1 in pool-old only", "equal"),
         (alias_missing, "models", "food-review -> food-review-1 in pool-old only", "equal"),
         (models_unread, "models", "could not be read: 404", "pods/proxy"),
+        (not_allowed, "rights", "you may not list pods", "grant it by a Role"),
+        (alias_of_the_router, "models", "food-review -> food-review-1 in pool-old only", "equal"),
     ],
 )
 def test_what_is_wrong_fails_its_check(
@@ -136,7 +167,7 @@ def test_what_is_wrong_fails_its_check(
 
 
 def test_a_model_of_the_probe_that_no_pool_serves_fails(bench: Bench) -> None:
-    bench.plan = replace(bench.plan, probe=replace(bench.plan.probe, models=("food-revue",)))
+    bench.plan = altered(bench.plan, probe=altered(bench.plan.probe, models=("food-revue",)))
     assert "food-revue in pool-new" in bench.failed()["models"].why
 
 
@@ -152,13 +183,13 @@ def test_a_picker_that_stands_by_is_no_fault(bench: Bench) -> None:
 
 def test_a_gateway_that_does_not_answer_well_fails(bench: Bench) -> None:
     with serving(error_500) as gateway:
-        bench.plan = replace(bench.plan, probe=replace(bench.plan.probe, url=gateway.url))
+        bench.plan = altered(bench.plan, gateway=altered(bench.plan.gateway, url=gateway.url))
         assert "out of cheese" in bench.failed()["gateway, food-review"].why
 
 
 def test_a_prometheus_that_does_not_answer_fails(bench: Bench) -> None:
-    query = Query("users' errors", "up", Unit.SHARE, 0.01, 60)
-    bench.plan = replace(bench.plan, prometheus=Prometheus("http://127.0.0.1:1", (query,)))
+    query = Query(name="users' errors", query="up", unit=Unit.SHARE, accept=0.01)
+    bench.plan = altered(bench.plan, prometheus=Prometheus(url="http://127.0.0.1:1", queries=(query,)))
     assert "does not answer" in bench.failed()["prometheus, users' errors"].why
 
 
@@ -177,7 +208,7 @@ def test_the_new_pool_has_to_carry_the_next_share_and_the_old_one_everything(
     """One replica of either pool, which serves 20 requests/s."""
     capacity = plan_of(tmp_path).capacity
     assert capacity
-    bench.plan = replace(bench.plan, capacity=replace(capacity, peak=peak))
+    bench.plan = altered(bench.plan, capacity=altered(capacity, peak=peak))
     failed = bench.failed(percent)
     assert sorted(failed) == short
     assert all(f"to {replicas(peak, 20)} replicas" in check.remedy for check in failed.values())
@@ -185,8 +216,8 @@ def test_the_new_pool_has_to_carry_the_next_share_and_the_old_one_everything(
 
 def test_without_a_cluster_it_is_told_what_to_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))
-    with pytest.raises(Failure, match="no cluster to drive: .*; set KUBECONFIG"):
-        Live("default")
+    with pytest.raises(Failure, match="no cluster to work with: .*; set KUBECONFIG"):
+        Client()
 
 
 @pytest.mark.parametrize(("need", "each", "enough"), [(0, 20, 1), (20, 20, 1), (20.1, 20, 2), (40, 20, 2), (1, 0.3, 4)])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,14 @@ from jsonschema import Draft202012Validator
 from matplotlib.image import imread
 
 from charts import ROOT
-from inferencepool_rollout import strict_json
-from inferencepool_rollout.drive.run_log import RunLog, read_log
+from inferencepool_rollout.drive.run_log import RunLog, json_text, read_log
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.plan import Plan
 from inferencepool_rollout.report.data import Report, report
 from inferencepool_rollout.report.document import document
 from inferencepool_rollout.report.figures import write_picture
 from inferencepool_rollout.report.page import page
-from unit.rollout.plans import plan_of
+from unit.rollout.plans import altered, plan_of
 from unit.rollout.run_logs import Recorded, done, refused, rolled_back
 
 SCHEMA = ROOT / "scripts/inferencepool_rollout/report/report.schema.json"
@@ -173,7 +171,7 @@ def test_the_json_is_strict_and_what_its_schema_says(record: Callable[..., Any],
     record(plan, folder)
     schema = json.loads(SCHEMA.read_text())
     Draft202012Validator.check_schema(schema)
-    text = strict_json.text(document(told(folder)))
+    text = json_text(document(told(folder)))
     Draft202012Validator(schema).validate(json.loads(text, parse_constant=pytest.fail))
 
 
@@ -193,7 +191,7 @@ def test_there_is_a_picture_of_any_rollout(record: Callable[..., Any], plan: Pla
 
 
 def test_a_plan_without_latency_objectives_has_the_latencies_all_the_same(plan: Plan, folder: Path) -> None:
-    done(replace(plan, latency=()), folder)
+    done(altered(plan, objectives=altered(plan.objectives, latency=())), folder)
     read = told(folder)
     assert read.looks[0].metrics == ["ttft", "tpot", "e2e"]
     assert "TTFT p50 and p95" in page(read)

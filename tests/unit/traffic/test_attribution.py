@@ -19,13 +19,13 @@ def page(counter: attribution.Counter | None, count: int = 0) -> str:
     registry = CollectorRegistry()
     Histogram("workqueue_queue_duration_seconds", "of every controller", registry=registry).observe(1)
     if counter:
-        Gauge(counter.always, "there from the start", ["model_name"], registry=registry).labels("m").set(1)
+        Gauge(counter.always[0], "there from the start", ["model_name"], registry=registry).labels("m").set(1)
     if counter is PICKS and count:
-        histogram = Histogram(PICKS.sample.removesuffix("_count"), "picks", registry=registry)
+        histogram = Histogram(PICKS.samples[0].removesuffix("_count"), "picks", registry=registry)
         for _ in range(count):
             histogram.observe(0.0003)
     if counter is SERVED and count:
-        requests = PromCounter(SERVED.sample, "served", ["model_name", "finished_reason"], registry=registry)
+        requests = PromCounter(SERVED.samples[0], "served", ["model_name", "finished_reason"], registry=registry)
         requests.labels("m", "length").inc(count - 1)
         requests.labels("m", "stop").inc(1)
     return generate_latest(registry).decode()

@@ -2,13 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
+from inferencepool_rollout.drive.position import Record
 from inferencepool_rollout.failure import Failure
+from inferencepool_rollout.plan import Plan
+
+
+@dataclass(frozen=True)
+class GitopsMover:
+    """Moves weight by a values file; `live` is the percent that the cluster serves, to see whether it is applied."""
+
+    plan: Plan
+    file: Path
+    applies: bool = False
+    helm: None = None
+
+    def record(self) -> Record:
+        """Return what the file asks for."""
+        return Record(asked(self.file, self.plan.route.backend), str(self.file))
+
+    def asked(self) -> None:
+        """Return None: what the GitOps tool renders is its own."""
+        return
+
+    def command(self, percent: int) -> Sequence[str]:
+        """Return the change of the file in words."""
+        return (f"weights.{self.plan.route.backend}: {percent} in {self.file}",)
+
+    def move(self, percent: int) -> None:
+        """Write the percent into the file."""
+        ask(self.file, self.plan.route.backend, percent)
+
+    def back_command(self) -> Sequence[str]:
+        """Return the change of the file in words."""
+        return self.command(0)
+
+    def back(self) -> None:
+        """Write 0 into the file."""
+        self.move(0)
+
+    def free(self) -> None:
+        """Do nothing: the GitOps tool ends its own changes."""
 
 
 def asked(file: Path, backend: str) -> int:

@@ -1,0 +1,26 @@
+"""A function as a command line program: its parameters are the options, its docstring is the help."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from inferencepool_rollout.failure import run_cli
+
+
+def run_command(function: Callable[..., int], name: str) -> None:
+    """Run the function with the arguments of this process, and exit with what it returns.
+
+    A Failure is one line and exit code 1, a wrong option is one line after the usage and exit code 2.
+    """
+
+    @functools.wraps(function)
+    def command(*arguments: Any, **options: Any) -> None:
+        raise typer.Exit(function(*arguments, **options))
+
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.command()(command)
+    run_cli(lambda: app(prog_name=name) or 0)

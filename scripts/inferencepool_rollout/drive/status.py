@@ -1,0 +1,67 @@
+"""Where a rollout stands, for people and for machines."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from inferencepool_rollout.drive.lease import Lease
+from inferencepool_rollout.drive.movers import Mover
+from inferencepool_rollout.drive.position import following, pool_refs, position
+from inferencepool_rollout.failure import Failure
+from inferencepool_rollout.kube.client import Client
+from inferencepool_rollout.kube.helm import Helm
+from inferencepool_rollout.kube.snapshot import read_snapshot
+from inferencepool_rollout.plan import Plan
+
+REVISIONS = 5
+
+
+def status(plan: Plan, client: Client, mover: Mover, helm: Helm, lease: Lease) -> dict[str, Any]:
+    """Return where the rollout stands, by the live route; raises Failure where the cluster cannot be asked."""
+    snapshot = read_snapshot(client, plan.route.namespace, plan.route.release, (plan.old, plan.new))
+    route = snapshot.route
+    if route is None:
+        raise Failure(f"there is no HTTPRoute {plan.route.namespace}/{plan.route.release}")
+    at = position(plan, route, mover.record())
+    step = following(plan, at)
+    return {
+        "percent": at.percent,
+        "next": at.next,
+        "why": at.why,
+        "nextPercent": step.percent if step else None,
+        "live": {str(ref): 100 * share for ref, share in (route.shares() or [{}])[0].items()},
+        "newPool": str(pool_refs(plan, route)[1]),
+        "followed": route.followed,
+        "pods": {
+            name: {
+                "model-server": [pod.serving for pod in (pool.servers if pool else ())],
+                "epp": [pod.serving for pod in (pool.pickers if pool else ())],
+            }
+            for name, pool in snapshot.pools.items()
+        },
+        "driver": lease.living_holder(),
+        "hold": lease.on_hold(),
+        "history": [asdict(each) for each in helm.history(plan.route.release)],
+    }
+
+
+def print_status(console: Console, seen: dict[str, Any]) -> None:
+    """Print a status as a table."""
+    table = Table(show_header=False)
+    next_percent = f"{seen['nextPercent']} %" if seen["nextPercent"] else "finish"
+    table.add_row("new pool", f"{seen['percent']:g} %, next {next_percent} ({seen['next']})")
+    if seen["why"]:
+        table.add_row("but", seen["why"])
+    live = ", ".join(f"{share:g} % {pool}" for pool, share in seen["live"].items())
+    table.add_row("live route", f"{live}; {'accepted' if seen['followed'] else 'not accepted yet'} by its gateways")
+    for release, parts in seen["pods"].items():
+        table.add_row(release, ", ".join(f"{name} {sum(up)}/{len(up)} ready" for name, up in parts.items()))
+    table.add_row("driver", seen["driver"] or "none")
+    table.add_row("hold", seen["hold"] or "no")
+    for each in seen["history"][-REVISIONS:]:
+        table.add_row(f"revision {each['number']}", f"{each['status']}: {each['description']}")
+    console.print(table)

@@ -1,0 +1,143 @@
+"""The probe: requests through the gateway while a step is observed, told apart by pool."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from inferencepool_rollout.evidence.observed import Observed, observe
+from inferencepool_rollout.failure import Failure
+from inferencepool_rollout.kube.client import ApiFault, Client
+from inferencepool_rollout.kube.snapshot import Pool, read_pools
+from inferencepool_rollout.plan import Plan
+from inferencepool_rollout.traffic import load
+from inferencepool_rollout.traffic.apart import apart
+from inferencepool_rollout.traffic.attribution import picks_of
+from inferencepool_rollout.traffic.load import Load
+from inferencepool_rollout.traffic.request import Completion
+
+LONGEST_SECONDS = 7 * 24 * 3600.0
+POOLS_SECONDS = 5.0
+"""How often the pools' pods and picks are read."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Requests of one kind: `pool` is where their headers lead them, empty for the weighted rule."""
+
+    request: Completion
+    rate: float
+    pool: str
+
+    @property
+    def name(self) -> str:
+        """The stream in words."""
+        return f"{self.request.model}{f', to the {self.pool} pool' if self.pool else ''}"
+
+
+def streams(plan: Plan) -> list[Stream]:
+    """Return the streams of a probe, which share its rate: one for each model, and for each way that requests take."""
+    probe = plan.probe
+    ways = [("", {}), *([("old", probe.to_old), ("new", probe.to_new)] if probe.to_new else [])]
+    kinds = [(model, pool, headers) for model in probe.models for pool, headers in ways]
+    return [
+        Stream(completion(plan, model, dict(headers)), probe.rate / len(kinds), pool) for model, pool, headers in kinds
+    ]
+
+
+def completion(plan: Plan, model: str, headers: dict[str, str]) -> Completion:
+    """Return the probe's request for a model, with further headers."""
+    probe = plan.probe
+    return Completion(
+        model, probe.prompt, probe.max_tokens, probe.stream, probe.chat, {**plan.gateway.headers, **headers}
+    )
+
+
+def marks(plan: Plan) -> dict[str, str]:
+    """Return the side, old or new, of each mark that the route sets on answers: the pool's namespace and name."""
+    namespace = plan.route.namespace
+    return {f"{namespace}/{name}": side for side, name in (("old", plan.old), ("new", plan.new))}
+
+
+@dataclass
+class Picks:
+    """The picks of either pool's EPP since the first reading, everybody's requests counted; None where not known."""
+
+    counts: dict[str, int | None] = field(default_factory=dict)
+    why_unknown: dict[str, str] = field(default_factory=dict)
+
+
+class Probe:
+    """A probe under way."""
+
+    def __init__(self, plan: Plan, client: Client, loads: Sequence[tuple[Stream, Load]]) -> None:
+        self._plan, self._client, self._loads = plan, client.with_patience(0), loads
+        self._taken = [0 for _ in loads]
+        self._pods: dict[str, str] = {}
+        self._pools: dict[str, Pool | None] = {}
+        self._first: dict[str, int] = {}
+        self._read_at = 0.0
+        self.picks = Picks()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the pods and picks of both pools; pods that are gone stay known, and so do counts of a cluster that is
+        away."""
+        self._read_at = time.monotonic()
+        try:
+            self._pools = read_pools(self._client, self._plan.route.namespace, (self._plan.old, self._plan.new))
+        except ApiFault as fault:
+            self.picks.why_unknown = dict.fromkeys(("old", "new"), str(fault))
+            return
+        for side, name in (("old", self._plan.old), ("new", self._plan.new)):
+            pool = self._pools.get(name)
+            self._pods |= {pod.name: side for pod in (pool.servers if pool else ())}
+            self.picks.counts[side], self.picks.why_unknown[side] = self._gained(side, pool)
+
+    def settled(self) -> float:
+        """Return the Unix time before which every request has ended; call it before `fresh`."""
+        return min(each.settled() for _, each in self._loads)
+
+    def fresh(self) -> Observed:
+        """Return what has ended since the last call."""
+        parts = []
+        for number, (stream, each) in enumerate(self._loads):
+            answers = each.answers(self._taken[number])
+            self._taken[number] += len(answers)
+            parts.append((answers, stream.pool))
+        known = {pod for answers, _ in parts for pod in answers.by_pod()}
+        if known - {""} - self._pods.keys() or time.monotonic() - self._read_at > POOLS_SECONDS:
+            self.refresh()
+        return observe(parts, self._pods, marks(self._plan))
+
+    def behind(self) -> str:
+        """Say why the probe does not send as the plan says; empty while it does (Load.behind)."""
+        return next(filter(None, (each.behind() for _, each in self._loads)), "")
+
+    def _gained(self, side: str, pool: Pool | None) -> tuple[int | None, str]:
+        """The picks of a pool's EPP since the first reading, or why they are not known."""
+        if pool is None:
+            return None, "there is no such pool"
+        try:
+            count = picks_of(self._client, pool)
+        except Failure as failure:
+            return None, str(failure)
+        first = self._first.setdefault(side, count)
+        if count < first:
+            return None, "its endpoint picker restarted and lost its count"
+        return count - first, ""
+
+
+@contextmanager
+def probing(plan: Plan, client: Client) -> Iterator[Probe]:
+    """Send the plan's probe requests while the block runs; leaving it awaits those in flight."""
+    kinds = streams(plan)
+    with apart([(plan.gateway.url, kind.request, _load(plan, kind)) for kind in kinds]) as loads:
+        yield Probe(plan, client, list(zip(kinds, loads, strict=True)))
+
+
+def _load(plan: Plan, stream: Stream) -> load.Plan:
+    probe = plan.probe
+    return load.Plan(workers=probe.workers, seconds=LONGEST_SECONDS, rate=stream.rate, timeout=probe.timeout)

@@ -1,0 +1,163 @@
+"""What preflight judges by, gathered once: the cluster, Helm's releases, rights, answers and Prometheus's values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from inferencepool_rollout.evidence.observed import observe
+from inferencepool_rollout.evidence.probe import Stream, completion, marks, streams
+from inferencepool_rollout.evidence.prometheus import ask, filled
+from inferencepool_rollout.failure import Failure
+from inferencepool_rollout.kube.apis import LEASES, PODS, POOLS, ROUTES, SECRETS, SERVICES, Api
+from inferencepool_rollout.kube.client import Client
+from inferencepool_rollout.kube.helm import Helm, Revision
+from inferencepool_rollout.kube.matching import Request, attached, met
+from inferencepool_rollout.kube.route import Route
+from inferencepool_rollout.kube.snapshot import Snapshot, read_snapshot
+from inferencepool_rollout.plan import Plan, Step
+from inferencepool_rollout.traffic.load import Plan as LoadPlan
+from inferencepool_rollout.traffic.load import send
+
+PROMETHEUS_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Right:
+    """Something that a rollout does with the cluster, and whether the user may."""
+
+    verb: str
+    resource: str
+    allowed: bool
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request of the probe: who was to answer (empty: either pool), who did (empty: not known), or why nobody."""
+
+    name: str
+    to: str
+    by: str
+    lost: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that the checks judge by; a test makes it by hand."""
+
+    plan: Plan
+    snapshot: Snapshot
+    step: Step | None = None
+    """The step that is to be moved to, None where nothing moves."""
+    releases: Mapping[str, Revision | None] | None = None
+    """The last revision of each release; None as a whole where somebody else owns the releases."""
+    rendered: Route | None = None
+    """The route in the manifest of the last revision, None where it is not known."""
+    values: Mapping[str, object] = field(default_factory=dict)
+    """Values of the route's last revision."""
+    rights: Sequence[Right] = ()
+    asked: Sequence[Asked] = ()
+    prometheus: Mapping[str, float | str] = field(default_factory=dict)
+    """Value of each query, or why there is none."""
+
+
+def gather(plan: Plan, client: Client, helm: Helm | None, step: Step | None) -> Facts:
+    """Gather the facts before `step`; raises Failure only if the cluster cannot be asked at all."""
+    snapshot = read_snapshot(
+        client, plan.route.namespace, plan.route.release, (plan.old, plan.new), models=True, routes=True
+    )
+    releases: dict[str, Revision | None] | None = None
+    rendered, values = None, {}
+    if helm:
+        history = {name: helm.history(name) for name in (plan.route.release, plan.old, plan.new)}
+        releases = {name: revisions[-1] if revisions else None for name, revisions in history.items()}
+        if (last := releases[plan.route.release]) and snapshot.route:
+            rendered, values = helm.route(plan.route.release), helm.values(plan.route.release, last.number)
+    return Facts(
+        plan, snapshot, step, releases, rendered, values,
+        rights=list(_rights(plan, client, with_helm=helm is not None)),
+        asked=list(_asked(plan, snapshot)) if snapshot.route else (),
+        prometheus=dict(_values(plan)),
+    )  # fmt: skip
+
+
+def needed(with_helm: bool) -> Sequence[tuple[Api, str, Sequence[str]]]:
+    """Return what a rollout does with the cluster: kind, subresource, verbs."""
+    own: list[tuple[Api, str, Sequence[str]]] = [
+        (ROUTES, "", ("get", "list", "patch")),
+        (POOLS[0], "", ("get", "list")),
+        (PODS, "", ("list",)),
+        (PODS, "proxy", ("get",)),
+        (SERVICES, "", ("get",)),
+        (LEASES, "", ("get", "create", "update", "patch")),
+    ]
+    return [*own, *([(SECRETS, "", ("get", "list", "create", "update", "delete"))] if with_helm else [])]
+
+
+def _rights(plan: Plan, client: Client, with_helm: bool) -> list[Right]:
+    return [
+        Right(verb, f"{api.plural}{f'/{sub}' if sub else ''}", client.may(verb, api, plan.route.namespace, sub))
+        for api, sub, verbs in needed(with_helm)
+        for verb in verbs
+    ]
+
+
+def _asked(plan: Plan, snapshot: Snapshot) -> list[Asked]:
+    """One request by each of the probe's streams, and one to each pool by itself where its preview route leads."""
+    found = [_one(plan, snapshot, stream) for stream in streams(plan)]
+    if not plan.probe.to_new:
+        for side, name in (("old", plan.old), ("new", plan.new)):
+            headers = preview_headers(plan, snapshot, name)
+            if headers:
+                request = completion(plan, plan.probe.models[0], headers)
+                found.append(_one(plan, snapshot, Stream(request, 1, side)))
+    return found
+
+
+def preview_headers(plan: Plan, snapshot: Snapshot, pool: str) -> dict[str, str]:
+    """Return the headers by which a route of the pool's own release leads to it alone; empty if none is reached."""
+    for route in snapshot.routes:
+        if route.release != (snapshot.namespace, pool):
+            continue
+        for rule in route.spec.get("rules") or []:
+            for match in rule.get("matches") or []:
+                headers = {header["name"]: header["value"] for header in match.get("headers") or []}
+                found = met(request_of(plan, headers), snapshot.routes, attached(route)) if headers else None
+                if found and found.route.uid == route.uid:
+                    return headers
+    return {}
+
+
+def request_of(plan: Plan, headers: Mapping[str, str]) -> Request:
+    """Return a request of the probe, with further headers, as a gateway sees it."""
+    every = {**plan.gateway.headers, **headers}
+    base = urlsplit(plan.gateway.url)
+    host = next((value for name, value in every.items() if name.lower() == "host"), base.netloc)
+    kind = "chat/completions" if plan.probe.chat else "completions"
+    return Request(host, f"{base.path.rstrip('/')}/v1/{kind}", every)
+
+
+def _one(plan: Plan, snapshot: Snapshot, stream: Stream) -> Asked:
+    answers = send(plan.gateway.url, stream.request, LoadPlan(count=1, workers=1, timeout=plan.probe.timeout))
+    if answers.lost:
+        return Asked(stream.name, stream.pool, "", f"{answers.reason[0]}: {answers.detail[0]}")
+    sides = {
+        pod.name: side
+        for side, name in (("old", plan.old), ("new", plan.new))
+        if (pool := snapshot.pools[name])
+        for pod in pool.servers
+    }
+    (by,) = observe([(answers, "")], sides, marks(plan)).pool.tolist()
+    return Asked(stream.name, stream.pool, by)
+
+
+def _values(plan: Plan) -> list[tuple[str, float | str]]:
+    found: list[tuple[str, float | str]] = []
+    for query in plan.prometheus.queries if plan.prometheus else ():
+        assert plan.prometheus
+        try:
+            found.append((query.name, ask(plan.prometheus, filled(plan, query, PROMETHEUS_SECONDS))))
+        except Failure as failure:
+            found.append((query.name, str(failure)))
+    return found
