@@ -106,6 +106,23 @@ def test_both_probes_ask_where_the_server_tells_its_health(preset: str) -> None:
     assert paths == {data_of(preset)["healthPath"]}
 
 
+def deployment(values: dict[str, Any]) -> Manifest:
+    return only(render("inferencepool", "pool-old", values), "Deployment", "pool-old")["spec"]
+
+
+SLOW = {"provider": "gke", "accelerator": {"preset": "google-tpu-v6e"}, "lora": {"mode": "none"}}
+
+
+@pytest.mark.parametrize(
+    ("values", "seconds"), [({}, 600), (SLOW, 3600), ({**SLOW, "modelServer": {"startupSeconds": 7}}, 7)]
+)
+def test_a_server_may_take_as_long_to_start_as_its_accelerator_needs(values: dict[str, Any], seconds: int) -> None:
+    spec = deployment(values)
+    probe = spec["template"]["spec"]["containers"][0]["startupProbe"]
+    assert 0 <= probe["failureThreshold"] * probe["periodSeconds"] - seconds < probe["periodSeconds"]
+    assert spec["progressDeadlineSeconds"] > seconds
+
+
 def test_vllm_is_started_with_its_model_as_the_first_argument() -> None:
     container = server()
     assert container["command"] == ["vllm", "serve"]
@@ -135,7 +152,7 @@ def test_a_version_that_is_given_wins_over_the_tag() -> None:
 @pytest.mark.parametrize(
     "image",
     [{"tag": "latest"}, {"tag": "v0.32"}, {"digest": f"sha256:{'0' * 64}"}],
-    ids=lambda image: next(iter(image)),
+    ids=["latest", "minor", "digest"],
 )
 def test_an_image_that_does_not_tell_its_version_wants_it_given(image: dict[str, str]) -> None:
     with pytest.raises(RenderError, match=r"does not tell its version of vllm.*set modelServer\.version"):
@@ -268,4 +285,4 @@ def test_the_warm_up_gate_asks_for_a_token_before_the_pod_is_ready() -> None:
     ]
     program = (CHARTS / "inferencepool/files/warm-up.py").read_text()
     assert probe["exec"]["command"] == ["python3", "-c", program, "8000", "meta-llama/Llama-3.1-8B-Instruct", "30"]
-    assert (probe["timeoutSeconds"], probe["failureThreshold"]) == (35, 900)
+    assert (probe["timeoutSeconds"], probe["failureThreshold"] * probe["periodSeconds"]) == (35, 900)

@@ -100,12 +100,12 @@ spec:
     httpGet:
       path: {{ $preset.healthPath }}
       port: http
-    {{- toYaml .Values.modelServer.readinessProbe | nindent 4 }}
+    {{- include "inferencepool.probeTimes" (dict "root" . "probe" "readinessProbe") | nindent 4 }}
   livenessProbe:
     httpGet:
       path: {{ $preset.healthPath }}
       port: http
-    {{- toYaml .Values.modelServer.livenessProbe | nindent 4 }}
+    {{- include "inferencepool.probeTimes" (dict "root" . "probe" "livenessProbe") | nindent 4 }}
   {{- end }}
   securityContext:
     {{- toYaml $preset.securityContext | nindent 4 }}
@@ -157,6 +157,8 @@ spec:
 {{- define "inferencepool.startupProbe" -}}
 {{- $preset := include "inferencepool.modelServer" . | fromJson }}
 {{- $warmUp := .Values.modelServer.warmUp }}
+{{- $times := include "inferencepool.probeTimes" (dict "root" . "probe" "startupProbe") | fromYaml }}
+{{- $seconds := include "inferencepool.startupSeconds" . | int }}
 {{- if $warmUp.enabled -}}
 {{- $port := toString .Values.pool.targetPort }}
 {{- $arguments := list (.Files.Get "files/warm-up.py") $port .Values.model.name (toString $warmUp.timeoutSeconds) -}}
@@ -168,9 +170,21 @@ timeoutSeconds: {{ add $warmUp.timeoutSeconds 5 }}
 httpGet:
   path: {{ $preset.healthPath }}
   port: http
+timeoutSeconds: {{ $times.timeoutSeconds }}
 {{- end }}
-periodSeconds: 1
-failureThreshold: {{ .Values.modelServer.startupSeconds }}
+periodSeconds: {{ $times.periodSeconds }}
+failureThreshold: {{ divf $seconds $times.periodSeconds | ceil | int }}
+{{- end }}
+
+{{- /* Times of a `probe` of the server, from `root`: those of modelServer.<probe> over the preset's. */}}
+{{- define "inferencepool.probeTimes" -}}
+{{- $own := include "inferencepool.withoutEmpty" (get .root.Values.modelServer .probe) | fromYaml }}
+{{- mergeOverwrite (get (include "inferencepool.modelServer" .root | fromJson).probes .probe) $own | toYaml }}
+{{- end }}
+
+{{- /* Longest time in seconds that a server may take to start: modelServer.startupSeconds, else the accelerator's. */}}
+{{- define "inferencepool.startupSeconds" -}}
+{{- .Values.modelServer.startupSeconds | default (include "inferencepool.accelerator" . | fromJson).startupSeconds | default 600 }}
 {{- end }}
 
 {{- /* Where the pods go: node selector, affinity and tolerations with the accelerator's, and
