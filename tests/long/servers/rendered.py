@@ -14,12 +14,17 @@ SHAPES: dict[str, dict[str, dict[str, Any]]] = {
         "no adapters": {"lora": {"mode": "none"}},
         "adapters by the syncer": {"lora": {"mode": "syncer", **ADAPTERS}},
         "adapters by flags": {"lora": {"mode": "static", **ADAPTERS}},
-        "adapters by vLLM's resolver": {"lora": {"mode": "resolver"}},
+        "adapters by vLLM's resolver": {
+            "lora": {"mode": "resolver", "volume": {"persistentVolumeClaim": {"claimName": "adapters"}}}
+        },
     },
     "sglang": {"no adapters": {"lora": {"mode": "none"}}},
 }
 # Shapes of a server whose accelerator can be cut or joined.
 PARALLEL: dict[str, dict[str, Any]] = {
+    "layers copied in a node": {
+        "lora": {"mode": "none"}, "accelerator": {"count": 2}, "modelServer": {"dataParallelSize": 2},
+    },
     "layers split in a node": {
         "lora": {"mode": "none"}, "accelerator": {"count": 2}, "modelServer": {"pipelineParallelSize": 2},
     },

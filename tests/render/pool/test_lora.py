@@ -89,7 +89,7 @@ def test_more_adapters_than_a_server_keeps_are_refused(lora: dict[str, Any], sai
 @pytest.mark.parametrize(
     ("preset", "lora", "said"),
     [
-        ("simulator", {"mode": "resolver", "volume": CLAIM}, "the model server simulator can't do that; set one of"),
+        ("simulator", {"mode": "resolver", "volume": CLAIM}, "preset simulator supports syncer, static, none"),
         ("vllm", {"mode": "resolver"}, "lora.volume is empty and no adapter would be found"),
         ("vllm", {"mode": "resolver", "volume": CLAIM, "adapters": [ADAPTER]}, "empty lora.adapters"),
         ("vllm", {"mode": "static", "absent": [{"id": "x"}]}, "only the syncer unloads"),

@@ -254,7 +254,7 @@ def test_a_known_engine_leaves_the_config_of_the_epp_as_it_is() -> None:
     [
         (
             {"modelServer": {"preset": "sglang"}},
-            "lora.mode is syncer, but the model server sglang can't do that; set one of none",
+            "lora.mode is syncer, but modelServer.preset sglang supports none; set one of these",
         ),
         (
             {**PRESETS["sglang"], "epp": {"image": {"tag": "v1.4.0"}}},

@@ -25,7 +25,11 @@
 {{- $preset := include "inferencepool.modelServer" . | fromJson }}
 {{- $custom := .Values.modelServer.custom }}
 {{- if not (has .Values.lora.mode $preset.loraModes) }}
-  {{- fail (printf "lora.mode is %s, but the model server %s can't do that; set one of %s" .Values.lora.mode $name (join ", " $preset.loraModes)) }}
+  {{- $on := ternary (printf " on accelerator.preset %s" .Values.accelerator.preset) "" (ne .Values.accelerator.preset "") }}
+  {{- fail (printf "lora.mode is %s, but modelServer.preset %s%s supports %s; set one of these" .Values.lora.mode $name $on (join ", " $preset.loraModes)) }}
+{{- end }}
+{{- if and (ne (int .Values.modelServer.dataParallelSize) 1) (not $preset.dataArgs) }}
+  {{- fail (printf "modelServer.dataParallelSize is %d, but modelServer.preset %s has no argument for it; set it to 1" (int .Values.modelServer.dataParallelSize) $name) }}
 {{- end }}
 {{- if and (eq $name "custom") (not .Values.modelServer.image.repository) }}
   {{- fail "modelServer.preset is custom, but modelServer.image.repository is empty; name the image of the server" }}
@@ -124,13 +128,14 @@
 {{- include "inferencepool.checkParallel" . }}
 {{- end }}
 
-{{- /* Fails if the accelerators are not as many as the parallel sizes of modelServer need. */}}
+{{- /* Fails if the devices are not as many as the parallel sizes of modelServer need. */}}
 {{- define "inferencepool.checkParallel" -}}
-{{- $all := include "inferencepool.accelerators" . | int }}
+{{- $all := include "inferencepool.devices" . | int }}
 {{- $tensor := include "inferencepool.tensorParallelSize" . | int }}
 {{- $pipeline := int .Values.modelServer.pipelineParallelSize }}
-{{- if ne $all (int (mul $tensor $pipeline)) }}
-  {{- fail (printf "modelServer.tensorParallelSize (%d) times modelServer.pipelineParallelSize (%d) is not the %d accelerators that accelerator.count and leaderWorkerSet.size make; let them agree" $tensor $pipeline $all) }}
+{{- $data := int .Values.modelServer.dataParallelSize }}
+{{- if ne $all (int (mul $tensor $pipeline $data)) }}
+  {{- fail (printf "modelServer.tensorParallelSize (%d) times pipelineParallelSize (%d) times dataParallelSize (%d) is not %d, the devices (accelerators, times the cores of one) that accelerator.count and leaderWorkerSet.size make; let them agree" $tensor $pipeline $data $all) }}
 {{- end }}
 {{- end }}
 
@@ -169,6 +174,9 @@
 {{- define "inferencepool.checkLeaderWorkerSet" -}}
 {{- $name := .Values.modelServer.preset }}
 {{- $multiNode := (include "inferencepool.modelServer" . | fromJson).multiNode }}
+{{- if ne (int .Values.modelServer.dataParallelSize) 1 }}
+  {{- fail (printf "leaderWorkerSet.enabled is true, but modelServer.dataParallelSize is %d: copies of a model are pods of their own; set it to 1 and raise modelServer.replicas" (int .Values.modelServer.dataParallelSize)) }}
+{{- end }}
 {{- if not $multiNode }}
   {{- fail (printf "leaderWorkerSet.enabled is true, but modelServer.preset %s serves from one node; set leaderWorkerSet.enabled=false" $name) }}
 {{- end }}

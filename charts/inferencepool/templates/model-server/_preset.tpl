@@ -25,9 +25,14 @@
 {{- end }}
 {{- $hasStages := ne (int .Values.modelServer.pipelineParallelSize) 1 }}
 {{- $pipelineArgs := ternary ($preset.pipelineArgs | default list) list $hasStages }}
+{{- $hasCopies := ne (int .Values.modelServer.dataParallelSize) 1 }}
+{{- $dataArgs := ternary ($preset.dataArgs | default list) list $hasCopies }}
+{{- $accelerator := include "inferencepool.accelerator" . | fromJson }}
+{{- $acceleratorArgs := dig "args" .Values.modelServer.preset list $accelerator }}
 {{- $loraArgs := ternary list ($preset.loraArgs | default list) (eq .Values.lora.mode "none") }}
 {{- $loraEnv := get ($preset.loraEnv | default dict) .Values.lora.mode | default list }}
-{{- $_ := set $preset "args" (concat ($preset.args | default list) $pipelineArgs $loraArgs) }}
+{{- $_ := set $preset "args" (concat ($preset.args | default list) $pipelineArgs $dataArgs $loraArgs $acceleratorArgs) }}
+{{- $_ := set $preset "loraModes" (dig "loraModes" .Values.modelServer.preset $preset.loraModes $accelerator) }}
 {{- $_ := set $preset "env" (concat ($preset.env | default list) $loraEnv) }}
 {{- $text := toJson $preset }}
 {{- range $word, $value := include "inferencepool.words" . | fromJson }}
@@ -44,6 +49,7 @@
   "port" (toString .Values.pool.targetPort)
   "tensorParallelSize" (include "inferencepool.tensorParallelSize" .)
   "pipelineParallelSize" (toString .Values.modelServer.pipelineParallelSize)
+  "dataParallelSize" (toString .Values.modelServer.dataParallelSize)
   "longestGenerationSeconds" (toString .Values.modelServer.drain.longestGenerationSeconds)
   "maxLoras" (toString .Values.lora.maxLoras)
   "maxRank" (toString .Values.lora.maxRank)
