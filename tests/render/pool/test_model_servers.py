@@ -17,7 +17,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "sglang": {"modelServer": {"preset": "sglang"}, "lora": {"mode": "none"}},
     "triton-tensorrt-llm": {
         "modelServer": {"preset": "triton-tensorrt-llm"},
-        "model": {"source": {"type": "pvc", "claimName": "engines"}},
+        "model": {"tokenizer": "meta-llama/Llama-3.1-8B-Instruct", "source": {"type": "pvc", "claimName": "engines"}},
         "lora": {"mode": "none"},
     },
     "simulator": {"modelServer": {"preset": "simulator"}},
@@ -174,10 +174,16 @@ def test_vllm_lets_generations_end_at_sigterm() -> None:
     assert args[args.index("--shutdown-timeout") + 1] == "77"
 
 
-def test_downloads_go_to_the_volume_for_them() -> None:
+def test_downloads_and_compiled_graphs_go_to_the_volume_for_them() -> None:
     container = server()
-    assert {"name": "HF_HOME", "value": "/data"} in container["env"]
+    folders = {variable["name"]: variable["value"] for variable in container["env"] if variable.get("value")}
+    assert folders.items() >= {"HF_HOME": "/data", "VLLM_CACHE_ROOT": "/data/vllm"}.items()
     assert {"name": "data", "mountPath": "/data"} in container["volumeMounts"]
+
+
+def test_triton_serves_a_folder_with_the_tokenizer_of_a_model() -> None:
+    args = server(PRESETS["triton-tensorrt-llm"])["args"]
+    assert args[args.index("--tokenizer") + 1] == "meta-llama/Llama-3.1-8B-Instruct"
 
 
 def test_a_custom_server_is_started_as_told() -> None:
@@ -268,6 +274,15 @@ def test_a_known_engine_leaves_the_config_of_the_epp_as_it_is() -> None:
         ({"modelServer": {"custom": {"command": ["serve"]}}}, "modelServer.preset is vllm and it would be ignored"),
         (with_custom(engine=""), "modelServer.custom.engine is empty"),
         ({"modelServer": {"preset": "triton-tensorrt-llm"}, "lora": {"mode": "none"}}, "model.source.type is hub"),
+        (
+            {
+                "modelServer": {"preset": "triton-tensorrt-llm"},
+                "model": {"name": "ensemble", "source": {"type": "pvc", "claimName": "engines"}},
+                "lora": {"mode": "none"},
+            },
+            "model.name (ensemble) is no name of a tokenizer; set model.tokenizer",
+        ),
+        ({"model": {"tokenizer": "gpt2"}}, "modelServer.preset vllm takes the tokenizer of the model"),
         (
             {"modelServer": {"preset": "simulator", "warmUp": {"enabled": True}}},
             "the image of modelServer.preset simulator has no HTTP client for the warm-up request",

@@ -43,6 +43,12 @@
 {{- if and $preset.needsModelSource (eq .Values.model.source.type "hub") }}
   {{- fail (printf "modelServer.preset %s serves an engine that was built before, but model.source.type is hub; set it to pvc or image" $name) }}
 {{- end }}
+{{- if and $preset.needsTokenizer (not .Values.model.tokenizer) }}
+  {{- fail (printf "modelServer.preset %s serves a folder of a model repository, so model.name (%s) is no name of a tokenizer; set model.tokenizer to a name on a hub or a path" $name .Values.model.name) }}
+{{- end }}
+{{- if and .Values.model.tokenizer (not $preset.needsTokenizer) (ne $name "custom") }}
+  {{- fail (printf "model.tokenizer is given, but modelServer.preset %s takes the tokenizer of the model and would ignore it; leave it empty, or use modelServer.extraArgs" $name) }}
+{{- end }}
 {{- if and .Values.modelServer.warmUp.enabled (not $preset.warmUpCommand) }}
   {{- fail (printf "modelServer.warmUp.enabled asks for a first token from inside the container, but the image of modelServer.preset %s has no HTTP client for the warm-up request; set modelServer.warmUp.enabled=false" $name) }}
 {{- end }}

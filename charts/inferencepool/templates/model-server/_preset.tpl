@@ -46,6 +46,7 @@
 {{- dict
   "modelPath" (include "inferencepool.modelPath" .)
   "model" .Values.model.name
+  "tokenizer" .Values.model.tokenizer
   "port" (toString .Values.pool.targetPort)
   "tensorParallelSize" (include "inferencepool.tensorParallelSize" .)
   "pipelineParallelSize" (toString .Values.modelServer.pipelineParallelSize)
