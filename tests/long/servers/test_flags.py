@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
+from charts import CHARTS
 from long.servers import page
 from long.servers.rendered import command_lines, containers, examples, shapes
 from long.servers.supported import PACKAGES, VERSIONS, Answer, Package, Version, ask
@@ -17,7 +20,8 @@ Lines = list[tuple[str, list[str]]]
 @pytest.fixture(scope="session")
 def lines() -> dict[Version, Lines]:
     """What the chart renders for each version."""
-    return {version: _rendered(version) for version in VERSIONS}
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(VERSIONS, pool.map(_rendered, VERSIONS), strict=True))
 
 
 def _rendered(version: Version) -> Lines:
@@ -65,3 +69,14 @@ def test_the_page_says_what_each_version_knows(lines: dict[Version, Lines], answ
     }
     page.write(used, answers)
     assert all(f"## {package.name}" in page.FILE.read_text() for package in PACKAGES)
+
+
+@pytest.mark.parametrize("server", ["vllm", "sglang"])
+def test_the_first_and_the_last_version_of_each_range_of_a_preset_are_tried(server: str) -> None:
+    """So that a bound is a fact and no guess: a minor's first release may lack what its last has."""
+    text = (CHARTS / f"inferencepool/files/model-servers/{server}.yaml").read_text()
+    (tried,) = (package.versions for package in PACKAGES if package.name == server)
+    first = re.findall(r"versions: \">=([\d.]+)", text)
+    assert first and set(first) <= set(tried)
+    ranges = [SpecifierSet(bounds.replace(" ", ",")) for bounds in re.findall(r"versions: \"([^\"]+)\"", text)]
+    assert all(number in ranges[0] for number in tried)
