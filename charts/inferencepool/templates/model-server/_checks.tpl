@@ -25,7 +25,8 @@
 {{- $preset := include "inferencepool.modelServer" . | fromJson }}
 {{- $custom := .Values.modelServer.custom }}
 {{- if not (has .Values.lora.mode $preset.loraModes) }}
-  {{- $on := ternary (printf " on accelerator.preset %s" .Values.accelerator.preset) "" (ne .Values.accelerator.preset "") }}
+  {{- $accelerator := .Values.accelerator.preset }}
+  {{- $on := ternary (printf " on accelerator.preset %s" $accelerator) "" (ne $accelerator "") }}
   {{- fail (printf "lora.mode is %s, but modelServer.preset %s%s supports %s; set one of these" .Values.lora.mode $name $on (join ", " $preset.loraModes)) }}
 {{- end }}
 {{- if and (ne (int .Values.modelServer.dataParallelSize) 1) (not $preset.dataArgs) }}
@@ -59,11 +60,12 @@
 {{- $name := .Values.modelServer.preset }}
 {{- $supported := (include "inferencepool.modelServer" . | fromJson).versions }}
 {{- $version := include "inferencepool.modelServerVersion" . }}
+{{- $image := include "inferencepool.modelServerImage" . }}
 {{- if and $supported (not $version) }}
-  {{- fail (printf "the image %s does not tell its version of %s, which decides its arguments; set modelServer.version, for example to %s" (include "inferencepool.modelServerImage" .) $name (include "inferencepool.modelServerOwnImage" . | fromJson).tag) }}
+  {{- fail (printf "the image %s does not tell its version of %s, which decides its arguments; set modelServer.version to one of %s" $image $name $supported) }}
 {{- end }}
 {{- if and $supported (not (semverCompare $supported ($version | default "0.0.0"))) }}
-  {{- fail (printf "modelServer.preset %s supports the versions %s, but the image %s has %s; take an image of these versions, or set modelServer.version to the one whose arguments it takes" $name $supported (include "inferencepool.modelServerImage" .) $version) }}
+  {{- fail (printf "modelServer.preset %s supports the versions %s, but the image %s has %s; take an image of these versions, or set modelServer.version to the one whose arguments it takes" $name $supported $image $version) }}
 {{- end }}
 {{- end }}
 

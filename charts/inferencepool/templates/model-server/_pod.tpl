@@ -184,7 +184,8 @@ failureThreshold: {{ divf $seconds $times.periodSeconds | ceil | int }}
 
 {{- /* Longest time in seconds that a server may take to start: modelServer.startupSeconds, else the accelerator's. */}}
 {{- define "inferencepool.startupSeconds" -}}
-{{- .Values.modelServer.startupSeconds | default (include "inferencepool.accelerator" . | fromJson).startupSeconds | default 600 }}
+{{- $needed := (include "inferencepool.accelerator" . | fromJson).startupSeconds | default 600 }}
+{{- .Values.modelServer.startupSeconds | default $needed }}
 {{- end }}
 
 {{- /* Where the pods go: node selector, affinity and tolerations with the accelerator's, and

@@ -31,7 +31,8 @@
 {{- $acceleratorArgs := dig "args" .Values.modelServer.preset list $accelerator }}
 {{- $loraArgs := ternary list ($preset.loraArgs | default list) (eq .Values.lora.mode "none") }}
 {{- $loraEnv := get ($preset.loraEnv | default dict) .Values.lora.mode | default list }}
-{{- $_ := set $preset "args" (concat ($preset.args | default list) $pipelineArgs $dataArgs $loraArgs $acceleratorArgs) }}
+{{- $args := concat ($preset.args | default list) $pipelineArgs $dataArgs $loraArgs $acceleratorArgs }}
+{{- $_ := set $preset "args" $args }}
 {{- $_ := set $preset "loraModes" (dig "loraModes" .Values.modelServer.preset $preset.loraModes $accelerator) }}
 {{- $_ := set $preset "env" (concat ($preset.env | default list) $loraEnv) }}
 {{- $text := toJson $preset }}
