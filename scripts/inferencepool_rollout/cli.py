@@ -28,7 +28,7 @@ from inferencepool_rollout.exit_codes import ExitCode
 from inferencepool_rollout.failure import Failure, run_cli
 from inferencepool_rollout.importer.run import run_import
 from inferencepool_rollout.kube.client import Client
-from inferencepool_rollout.kube.helm import Helm
+from inferencepool_rollout.kube.helm import Helm, program
 from inferencepool_rollout.kube.snapshot import read_snapshot
 from inferencepool_rollout.plan import Plan
 from inferencepool_rollout.plan_file import read_plan
@@ -71,6 +71,8 @@ class Tools:
     def of(cls, file: Path, context: str, values: Path | None = None) -> Tools:
         """Make them for a plan's file."""
         plan = read_plan(file)
+        if not values:
+            program()
         client = Client(context)
         helm = Helm(plan.route.namespace, context)
         mover: Mover = GitopsMover(plan, values) if values else HelmMover(plan, helm)

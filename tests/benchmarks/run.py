@@ -17,7 +17,7 @@ import typer
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 
-from benchmarks import demo_phases, load_rate, propagation, render_time, scale  # noqa: E402
+from benchmarks import demo_phases, load_rate, probe_clock, propagation, render_time, scale  # noqa: E402
 from benchmarks.plot import plot  # noqa: E402
 from benchmarks.result import Result, machine  # noqa: E402
 from inferencepool_lab import demo  # noqa: E402
@@ -47,6 +47,7 @@ def parts(name: str, port: int) -> Mapping[str, Callable[[], Result]]:
     return {
         "render": lambda: render_time.measure(runs=20, helm_name="helm4"),
         "load": lambda: load_rate.measure(workers=16, length=5),
+        "probe": lambda: probe_clock.measure(rate=200, seconds=10),
         "demo": lambda: demo_phases.measure(name, port),
         "propagation": lambda: propagation.measure(with_pools(name, port), "default", changes=20),
         "scale": lambda: scale.measure(ready(name, port)),

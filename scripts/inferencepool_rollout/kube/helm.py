@@ -52,14 +52,14 @@ class Helm:
 
     def run(self, *words: str, timeout: float = TIMEOUT_SECONDS) -> str:
         """Run helm to its end; raises Failure with its cause. The terminal's Ctrl-C does not reach it."""
-        return run([_program(), *words, *self._flags], timeout=timeout, new_session=True, whole_cause=True)
+        return run([program(), *words, *self._flags], timeout=timeout, new_session=True, whole_cause=True)
 
     def major(self) -> int:
         """Return the major version of helm, 3 or 4."""
         text = self.run("version", "--short")
         found = re.match(r"v(\d+)\.", text)
         if not found or int(found[1]) not in OVERWRITE:
-            raise Failure(f"{_program()} is not Helm 3 or 4: `version --short` printed {text[:80].strip()!r}")
+            raise Failure(f"{program()} is not Helm 3 or 4: `version --short` printed {text[:80].strip()!r}")
         return int(found[1])
 
     def overwrite(self) -> tuple[str, ...]:
@@ -80,7 +80,7 @@ class Helm:
                 for row in rows
             ]
         except (KeyError, TypeError, ValueError) as error:
-            raise Failure(f"{_program()} history printed rows that are not Helm's ({error!r})") from None
+            raise Failure(f"{program()} history printed rows that are not Helm's ({error!r})") from None
 
     def values(self, release: str, revision: int) -> dict[str, Any]:
         """Return all values of a revision."""
@@ -112,12 +112,11 @@ class Helm:
             return json.loads(text)
         except ValueError:
             raise Failure(
-                f"{_program()} {' '.join(words[:2])} printed no JSON ({text[:40].strip()!r}); "
-                "HELM must name Helm 3 or 4"
+                f"{program()} {' '.join(words[:2])} printed no JSON ({text[:40].strip()!r}); HELM must name Helm 3 or 4"
             ) from None
 
 
-def _program() -> Path:
+def program() -> Path:
     """The helm to run: $HELM, else the one on PATH; raises Failure if there is none."""
     found = os.environ.get("HELM") or shutil.which("helm")
     if not found:

@@ -157,6 +157,37 @@ async def stream_in_bits(request: web.Request) -> web.StreamResponse:
     return await _stream(request, *(bytes([byte]) for byte in events))
 
 
+async def endless_line(request: web.Request) -> web.StreamResponse:
+    """A stream with one line that is longer than any client reads."""
+    return await _stream(request, EVENT, b"data: " + b"x" * (600 * 1024) + b"\n\n", DONE)
+
+
+async def endless_body(request: web.Request) -> web.StreamResponse:
+    """A body of 32 MiB, whether a stream was asked for or not."""
+    return await _stream(request, *[b"x" * 2**20] * 32)
+
+
+async def no_gzip(request: web.Request) -> web.StreamResponse:
+    """A body that is not compressed as its head says."""
+    return web.Response(body=b"plain", headers={"content-encoding": "gzip"})
+
+
+async def gzipped(request: web.Request) -> web.StreamResponse:
+    """A good answer, compressed."""
+    response = await whole(request)
+    response.enable_compression(web.ContentCoding.gzip)
+    return response
+
+
+async def head_of_control_bytes(request: web.Request) -> web.StreamResponse:
+    """A good answer whose pod's name no terminal takes."""
+    assert request.transport is not None
+    text = b'{"choices": [{"text": "fine"}]}'
+    head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\nx-inference-pod: \xff\x9b31m\r\n\r\n" % len(text)
+    request.transport.write(head + text)
+    return await asyncio.sleep(1, web.Response())
+
+
 async def _stream(request: web.Request, *parts: bytes, end: bool = True) -> web.StreamResponse:
     headers = {"content-type": "text/event-stream", "x-inference-pod": "pool-old-1"}
     response = web.StreamResponse(headers=headers)

@@ -60,6 +60,6 @@ def test_bad_usage_says_what_is_wrong_and_sends_nothing(arguments: list[str], ca
 def test_counting_without_a_cluster_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", "/nonexistent")  # KUBECONFIG's
     asked = ["--asked", "pool-old=1", "--namespace", "default"]
-    with serving(servers.whole) as server, pytest.raises(Failure, match="no cluster to count in"):
+    with serving(servers.whole) as server, pytest.raises(Failure, match="no cluster to work with"):
         main(["--url", server.url, "--model", "m", "--requests", "1", *asked])
     assert server.requests == 0
