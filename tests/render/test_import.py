@@ -93,6 +93,7 @@ def test_all_that_changes_of_the_guides_objects_is_what_the_api_server_fills_in_
         "spec.poolRef.group", "spec.poolRef.kind",
         "spec.extensionRef.group", "spec.extensionRef.kind", "spec.extensionRef.portNumber",
         "spec.extensionRef.failureMode",
+        "spec.progressDeadlineSeconds",
         "spec.strategy.type", "spec.strategy.rollingUpdate.maxSurge", "spec.strategy.rollingUpdate.maxUnavailable",
     }  # fmt: skip
 

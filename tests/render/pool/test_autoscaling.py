@@ -14,7 +14,7 @@ KEDA = {"autoscaling": {"type": "keda"}}
 SGLANG = {"modelServer": {"preset": "sglang"}, "lora": {"mode": "none"}}
 TRITON = {
     "modelServer": {"preset": "triton-tensorrt-llm"},
-    "model": {"source": {"type": "pvc", "claimName": "engines"}},
+    "model": {"tokenizer": "gpt2", "source": {"type": "pvc", "claimName": "engines"}},
     "lora": {"mode": "none"},
 }
 

@@ -83,7 +83,8 @@ def test_stages_and_shares_together_use_every_accelerator_of_the_group(pipeline:
 
 
 def test_stages_that_leave_accelerators_idle_are_refused() -> None:
-    with pytest.raises(RenderError, match=re.escape("(5) times modelServer.pipelineParallelSize (3) is not the 16")):
+    told = "(5) times pipelineParallelSize (3) times dataParallelSize (1) is not 16"
+    with pytest.raises(RenderError, match=re.escape(told)):
         leader_worker_set({**TWO_NODES, "modelServer": {"pipelineParallelSize": 3}})
 
 
