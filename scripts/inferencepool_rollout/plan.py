@@ -123,6 +123,11 @@ class Probe(_Part):
     max_tokens: int = Field(default=Completion.max_tokens, ge=1, description="Most tokens of an answer.")
     stream: bool = Field(default=True, description="Ask for streams; TTFT and TPOT are measured on streams only.")
     chat: bool = Field(default=False, description="Use /v1/chat/completions in place of /v1/completions.")
+    usage: bool = Field(
+        default=True,
+        description="Ask servers for the number of tokens of a stream (stream_options.include_usage), by which TPOT is "
+        "measured. Without it each event counts as one token; needed for servers that refuse the field with 400.",
+    )
     workers: int = Field(default=64, ge=1, description="Most requests in flight, for each model.")
     timeout: Duration = Field(
         default=60.0,

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from inferencepool_rollout.failure import Failure, run_cli
 from inferencepool_rollout.kube.client import Client
-from inferencepool_rollout.traffic.attribution import by_pool, gained, picks, pools_by_prefix, served
+from inferencepool_rollout.traffic.attribution import NOBODY, by_pool, gained, picks, pools_by_prefix, served
 from inferencepool_rollout.traffic.load import Plan, send
 from inferencepool_rollout.traffic.report import print_answers, print_split
 from inferencepool_rollout.traffic.request import Completion
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     picked = None
     if options.namespace:
         picked, finished = (gained(earlier, later) for earlier, later in zip(before, after, strict=True))
-        if not any(answers.by_pod()):
+        if answered.keys() <= {NOBODY}:
             answered = finished
     verdict = judge(asked, answered, picked, lost=answers.lost, alpha=options.alpha)
     print_split(console, asked, answered, picked, verdict, options.alpha)

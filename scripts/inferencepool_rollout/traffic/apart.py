@@ -41,31 +41,38 @@ class _Report(NamedTuple):
     settled: float
     rows: list[Answer]
     behind: str
+    late: str
     failed: BaseException | None
 
 
-class _Mirror(Load):
+class LoadApart(Load):
     """A load of the other process, as its reports show it."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         super().__init__()
-        self._process = process
-        self._report = _Report(0, 0, -math.inf, [], "", None)
+        self.process = process
+        self._report = _Report(0, 0, -math.inf, [], "", "", None)
 
     def settled(self) -> float:
+        """See Load."""
         return self._report.settled
 
     def behind(self) -> str:
+        """See Load."""
         return self._report.behind
+
+    def late(self) -> str:
+        """See Load."""
+        return self._report.late
 
     def stop(self) -> None:
         """End all loads of the process."""
-        if self._process.stdin:
+        if self.process.stdin:
             with suppress(BrokenPipeError):
-                self._process.stdin.close()
+                self.process.stdin.close()
 
     def take(self, report: _Report) -> None:
-        # The rows first: whoever reads `settled` and then the answers must not miss one.
+        """Take a report; its rows first, since whoever reads `settled` and then the answers must not miss one."""
         self.clock = report.clock
         self._rows.extend(report.rows)
         self._report = report
@@ -73,7 +80,7 @@ class _Mirror(Load):
 
 
 @contextmanager
-def apart(tasks: Sequence[Task]) -> Iterator[list[Load]]:
+def apart(tasks: Sequence[Task]) -> Iterator[list[LoadApart]]:
     """Run loads in one process of their own while the block runs, each as load.background does.
 
     Leaving the block stops them and awaits their end. Raises Failure if one of them, or the process, ended by a fault.
@@ -87,14 +94,14 @@ def apart(tasks: Sequence[Task]) -> Iterator[list[Load]]:
         start_new_session=True,  # Ctrl-C is for the starter, which stops the loads when it is ready to
     )
     assert process.stdin and process.stdout
-    loads = [_Mirror(process) for _ in tasks]
+    loads = [LoadApart(process) for _ in tasks]
     reader = threading.Thread(target=_listen, args=(process.stdout, process, loads), name="loads", daemon=True)
     reader.start()
     try:
         with suppress(BrokenPipeError):  # a process that has ended already says so by its code
             pickle.dump(list(tasks), process.stdin)
             process.stdin.flush()
-        yield list(loads)
+        yield loads
     finally:
         loads[0].stop()
         reader.join()
@@ -103,12 +110,16 @@ def apart(tasks: Sequence[Task]) -> Iterator[list[Load]]:
             raise load.failed
 
 
-def _listen(reports: IO[bytes], process: subprocess.Popen[bytes], loads: Sequence[_Mirror]) -> None:
+def _listen(reports: IO[bytes], process: subprocess.Popen[bytes], loads: Sequence[LoadApart]) -> None:
     """Take the reports until the process has ended."""
-    with suppress(EOFError, pickle.UnpicklingError):  # the latter where the process was killed amid a report
+    try:
         while True:
             report: _Report = pickle.load(reports)
             loads[report.number].take(report)
+    except EOFError:
+        pass
+    except Exception:  # half a report, where the process was killed; the code below says so
+        process.kill()
     code = process.wait()
     for load in loads:
         if code and not load.failed:
@@ -150,7 +161,7 @@ async def _run(tasks: Sequence[Task], reports: queue.SimpleQueue[list[_Report] |
         # `settled` before `taken`, see Load.settled.
         reports.put(
             [
-                _Report(number, load.clock, load.settled(), load.taken(), load.behind(), load.failed)
+                _Report(number, load.clock, load.settled(), load.taken(), load.behind(), load.late(), load.failed)
                 for number, load in enumerate(loads)
             ]
         )

@@ -39,16 +39,25 @@ SERVED = Counter(
 )
 
 
-def by_pool(answers: Answers, pools: Mapping[str, str]) -> collections.Counter[str]:
-    """Count the good answers by pool.
+NOBODY = "no pool or pod"
 
-    `pools`: pod name -> pool name. Answers by a pod that is not in it count under "pod <name>", those that name no
-    pod under "no pod", so that none goes missing.
+
+def by_pool(answers: Answers, pools: Mapping[str, str]) -> collections.Counter[str]:
+    """Count the good answers by pool: the one that the route marked (x-inference-pool), else the pod's.
+
+    `pools`: pod name -> pool name. So that none goes missing, answers by a pod that is not in it count under "pod
+    <name>", those that name neither under NOBODY, and those whose mark and pod contradict each other under "<pool>, by
+    a pod of <pool>".
     """
-    counts: collections.Counter[str] = collections.Counter()
-    for pod, answered in answers.by_pod().items():
-        counts[pools.get(pod) or (f"pod {pod}" if pod else "no pod")] += answered
-    return counts
+    good = answers.where(answers.good)
+    named = zip(good.pool.tolist(), good.pod.tolist(), strict=True)
+    return collections.Counter(_who(mark.rpartition("/")[2], pools.get(pod, ""), pod) for mark, pod in named)
+
+
+def _who(marked: str, by_pod: str, pod: str) -> str:
+    if marked and by_pod and marked != by_pod:
+        return f"{marked}, by a pod of {by_pod}"
+    return marked or by_pod or (f"pod {pod}" if pod else NOBODY)
 
 
 def pool_pods(client: Client, namespace: str) -> dict[str, str]:
@@ -66,12 +75,12 @@ def pools_by_prefix(pods: Iterable[str], pools: Iterable[str]) -> dict[str, str]
 
 def picks(client: Client, namespace: str, pool: str) -> int:
     """Return how many picks the EPP pods of a pool have made since they started; see picks_of."""
-    return picks_of(client, _pool(client, namespace, pool))
+    return picks_of(client, _found(client, namespace, pool))
 
 
 def served(client: Client, namespace: str, pool: str) -> int:
     """Return how many requests the model servers of a pool have finished since they started; see served_of."""
-    return served_of(client, _pool(client, namespace, pool))
+    return served_of(client, _found(client, namespace, pool))
 
 
 def picks_of(client: Client, pool: Pool) -> int:
@@ -105,7 +114,7 @@ def served_of(client: Client, pool: Pool) -> int:
     return _sum(client, pool, [(name, port) for name in pods for port in pool.ports], SERVED)
 
 
-def _pool(client: Client, namespace: str, name: str) -> Pool:
+def _found(client: Client, namespace: str, name: str) -> Pool:
     pool = read_pools(client, namespace, [name])[name]
     if pool is None:
         raise Failure(f"there is no InferencePool {namespace}/{name}")

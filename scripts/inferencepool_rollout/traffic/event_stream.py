@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -13,7 +12,6 @@ EVENT_BYTES = 512 * 1024
 DONE = b"[DONE]"
 """The data of the event by which the OpenAI API ends a stream."""
 
-_LINE_END = re.compile(rb"\r\n|\n|\r")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -51,13 +49,11 @@ def events(stream: bytes) -> Iterator[Event]:
 def _lines(stream: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield each line without its end, and after how many bytes of the stream it is known; the last may have no end."""
     at = len(_BOM) if stream.startswith(_BOM) else 0
-    for end in _LINE_END.finditer(stream, at):
-        _bounded(end.start() - at)
-        yield end.start() + 1, stream[at : end.start()]
-        at = end.end()
-    _bounded(len(stream) - at)
-    if at < len(stream):
-        yield len(stream), stream[at:]
+    for whole in stream[at:].splitlines(keepends=True):
+        line = whole.rstrip(b"\r\n")
+        _bounded(len(line))
+        yield min(at + len(line) + 1, len(stream)), line
+        at += len(whole)
 
 
 def _bounded(size: int) -> int:

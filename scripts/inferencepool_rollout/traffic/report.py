@@ -17,7 +17,7 @@ POWER = 0.99
 
 def print_answers(console: Console, answers: Answers) -> None:
     """Print what came back: requests, losses by cause, rate, latency percentiles, and who answered."""
-    table = Table("requests", "lost", "requests/s", "p50 ms", "p90 ms", "p99 ms", "max ms", "first event p50 ms")
+    table = Table("requests", "lost", "requests/s", "p50 ms", "p90 ms", "p99 ms", "max ms", "TTFT p50 ms")
     good = answers.good
     ends = answers.started + answers.latency
     took = float(ends.max() - answers.started.min()) if len(answers) else 0.0

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-ROOT = Path(__file__).parents[3]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
-
-from benchmarks.result import Result, machine  # noqa: E402
-from benchmarks.verdict import calibration  # noqa: E402
-from benchmarks.verdict.calibration import LEVEL, MISS, Row, as_json, calibrate, pairs, traffics  # noqa: E402
-from benchmarks.verdict.efficiency import Cost, costs  # noqa: E402
-from benchmarks.verdict.judges import JUDGES  # noqa: E402
-from benchmarks.verdict.picture import draw  # noqa: E402
-from benchmarks.verdict.traffic import Trace, read_trace  # noqa: E402
-from inferencepool_lab.command import run_command  # noqa: E402
-from inferencepool_rollout.failure import Failure  # noqa: E402
-from inferencepool_rollout.progress import say  # noqa: E402
+from benchmarks.result import Result, machine
+from benchmarks.verdict import calibration
+from benchmarks.verdict.calibration import LEVEL, MISS, Row, as_json, calibrate, pairs, traffics
+from benchmarks.verdict.efficiency import Cost, costs
+from benchmarks.verdict.judges import JUDGES
+from benchmarks.verdict.picture import draw
+from benchmarks.verdict.traffic import Trace, read_trace
+from inferencepool_lab.command import run_command
+from inferencepool_rollout.failure import Failure
+from inferencepool_rollout.progress import say
 
 PICTURED = calibration.OBJECTIVES[1:2]
 

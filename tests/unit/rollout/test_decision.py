@@ -17,7 +17,7 @@ from inferencepool_rollout.evidence.observed import Observed, joined
 from inferencepool_rollout.plan import ErrorRate, Latency, Plan
 from inferencepool_rollout.traffic.paired import Series
 from inferencepool_rollout.traffic.quantiles import log_e_above, lower_bound, upper_bound
-from unit.rollout.plans import altered, plan_of
+from kit.plans import altered, plan_of
 
 Draws = Callable[[np.random.Generator, int], npt.NDArray[np.float64]]
 

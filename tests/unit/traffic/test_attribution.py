@@ -11,7 +11,7 @@ from prometheus_client import Counter as PromCounter
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.traffic import attribution
 from inferencepool_rollout.traffic.answers import Answer, Answers, Cause
-from inferencepool_rollout.traffic.attribution import PICKS, SERVED, by_pool, gained, pools_by_prefix, read
+from inferencepool_rollout.traffic.attribution import NOBODY, PICKS, SERVED, by_pool, gained, pools_by_prefix, read
 
 
 def page(counter: attribution.Counter | None, count: int = 0) -> str:
@@ -66,9 +66,23 @@ def test_answers_are_counted_by_their_pod_s_pool_and_none_goes_missing() -> None
     assert by_pool(seen, pools) == {"pool-old": 2, "pool-new": 1, "pod nginx-1": 1}
 
 
-def test_good_answers_that_name_no_pod_are_counted_apart() -> None:
+def test_good_answers_that_name_nobody_are_counted_apart() -> None:
     seen = Answers.of([Answer(0, 0.1, 0.0, 200, Cause.NONE, "", 0, "")])
-    assert by_pool(seen, {}) == {"no pod": 1}
+    assert by_pool(seen, {}) == {NOBODY: 1}
+
+
+@pytest.mark.parametrize(
+    ("mark", "pod", "who"),
+    [
+        ("default/pool-new", "", "pool-new"),
+        ("pool-new", "pool-new-a", "pool-new"),
+        ("default/pool-new", "unknown", "pool-new"),
+        ("pool-new", "pool-old-a", "pool-new, by a pod of pool-old"),
+    ],
+)
+def test_the_route_s_mark_outranks_the_pod_and_a_contradiction_is_neither_s(mark: str, pod: str, who: str) -> None:
+    seen = Answers.of([Answer(0, 0.1, 0.0, 200, Cause.NONE, pod, 0, "", mark)])
+    assert by_pool(seen, {"pool-old-a": "pool-old", "pool-new-a": "pool-new"}) == {who: 1}
 
 
 @given(names=st.lists(st.sampled_from(["pool-old-1", "pool-new-1", "nginx-1", ""]), max_size=30))

@@ -10,8 +10,8 @@ from aiohttp import web
 from inferencepool_rollout.traffic.answers import Cause
 from inferencepool_rollout.traffic.load import Plan, send
 from inferencepool_rollout.traffic.request import Completion
-from unit.traffic import completion_servers as servers
-from unit.traffic.completion_servers import Behaviour, serving
+from kit import completion_servers as servers
+from kit.completion_servers import Behaviour, serving
 
 REQUESTS = 12
 
@@ -29,6 +29,10 @@ BROKEN: list[tuple[Behaviour, bool, Cause, int]] = [
     (servers.stream_cut_cleanly, True, Cause.CUT, 200),
     (servers.stream_with_error, True, Cause.BODY, 200),
     (servers.web_page, True, Cause.CUT, 200),
+    (servers.endless_line, True, Cause.TOO_LARGE, 200),
+    (servers.endless_body, False, Cause.TOO_LARGE, 200),
+    (servers.endless_body, True, Cause.TOO_LARGE, 200),
+    (servers.no_gzip, False, Cause.CUT, 200),
 ]
 
 
@@ -119,3 +123,15 @@ def test_a_connection_that_dies_between_requests_is_a_loss_and_not_retried() -> 
         answers = send(server.url, Completion("m"), Plan(1, 20))
     assert server.requests == len(answers) == 20
     assert answers.causes() == {"reset": 10}
+
+
+def test_a_compressed_answer_is_read() -> None:
+    with serving(servers.gzipped) as server:
+        assert send(server.url, Completion("m"), Plan(count=3)).lost == 0
+
+
+def test_names_of_pods_are_fit_for_a_terminal() -> None:
+    with serving(servers.head_of_control_bytes) as server:
+        answers = send(server.url, Completion("m"), Plan(count=1))
+    assert answers.lost == 0
+    assert all(pod.isprintable() for pod in answers.pod.tolist())

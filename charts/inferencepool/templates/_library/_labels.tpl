@@ -7,11 +7,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{- end }}
 
-{{- /* The chart's own labels of one `component` of this release (model-server, epp, test), from `root`. */}}
+{{- /* The chart's own labels of one `component` of this release (model-server, epp, test) as JSON, from `root`. */}}
 {{- define "inferencepool.ownLabels" -}}
-app.kubernetes.io/name: inferencepool
-app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
-app.kubernetes.io/component: {{ .component }}
+{{- dict
+  "app.kubernetes.io/name" "inferencepool"
+  "app.kubernetes.io/instance" .root.Release.Name
+  "app.kubernetes.io/component" .component
+  | toJson }}
 {{- end }}
 
 {{- /* Labels that select the pods of one `component` of this release, from `root`: those of adopt, or the chart's. */}}
@@ -19,7 +21,7 @@ app.kubernetes.io/component: {{ .component }}
 {{- $adopt := .root.Values.adopt }}
 {{- $pool := $adopt.pool.selector | default $adopt.modelServer.selector }}
 {{- $adopted := get (dict "epp" $adopt.epp.selector "model-server" $pool) .component }}
-{{- $adopted | default (include "inferencepool.ownLabels" . | fromYaml) | toYaml }}
+{{- $adopted | default (include "inferencepool.ownLabels" . | fromJson) | toYaml }}
 {{- end }}
 
 {{- /* A LabelSelector of the model servers and of the workers of a leaderWorkerSet, from the release, or from

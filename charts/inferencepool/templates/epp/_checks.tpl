@@ -2,7 +2,9 @@
 {{- define "inferencepool.checkEpp" -}}
 {{- include "inferencepool.checkServiceName" . }}
 {{- include "inferencepool.checkEppAbilities" . }}
-{{- include "inferencepool.checkFlags" . }}
+{{- if .Values.epp.flags }}
+  {{- include "inferencepool.checkFlags" . }}
+{{- end }}
 {{- include "inferencepool.checkPlugins" . }}
 {{- include "inferencepool.checkMetrics" . }}
 {{- end }}
@@ -31,7 +33,7 @@
 {{- /* Fails if epp.flags sets a flag that the chart sets. */}}
 {{- define "inferencepool.checkFlags" -}}
 {{- $own := list }}
-{{- range ternary (include "inferencepool.eppOwnArgs" . | fromJsonArray) list (gt (len .Values.epp.flags) 0) }}
+{{- range include "inferencepool.eppOwnArgs" . | fromJsonArray }}
   {{- $own = append $own (trimPrefix "--" . | splitList "=" | first) }}
 {{- end }}
 {{- range $flag := keys .Values.epp.flags | sortAlpha }}
@@ -101,11 +103,13 @@
 {{- $epp := include "inferencepool.epp" . | fromJson }}
 {{- $reader := $epp.reader }}
 {{- $engine := (include "inferencepool.modelServer" . | fromJson).engine }}
-{{- $metrics := include "inferencepool.engineMetrics" . | fromJson }}
 {{- if and $reader.engines (not $reader.plugin) (not (has $engine $reader.engines)) }}
   {{- fail (printf "epp.image.tag is %s, which reads the metrics of %s alone, but the engine of the model server is %s; take another image" $epp.version (join ", " $reader.engines) $engine) }}
 {{- end }}
-{{- if and $reader.flags (not (and $metrics.queue $metrics.kvCache)) }}
-  {{- fail (printf "modelServer.custom.engine is %s, whose metrics the EPP %s does not know; name them in modelServer.custom.metrics" $engine $epp.version) }}
+{{- if $reader.flags }}
+  {{- $metrics := include "inferencepool.engineMetrics" . | fromJson }}
+  {{- if not (and $metrics.queue $metrics.kvCache) }}
+    {{- fail (printf "modelServer.custom.engine is %s, whose metrics the EPP %s does not know; name them in modelServer.custom.metrics" $engine $epp.version) }}
+  {{- end }}
 {{- end }}
 {{- end }}

@@ -24,6 +24,11 @@
 
 {{- /* The EndpointPickerConfig that the EPP reads, as text: the preset's, or epp.plugins.custom. */}}
 {{- define "inferencepool.plugins" -}}
+{{- include "inferencepool.cached" (dict "root" . "of" "inferencepool.pluginsText") }}
+{{- end }}
+
+{{- /* inferencepool.plugins from the preset's file or epp.plugins.custom. */}}
+{{- define "inferencepool.pluginsText" -}}
 {{- $config := .Values.epp.plugins.custom }}
 {{- if ne .Values.epp.plugins.preset "custom" }}
   {{- $config = include "inferencepool.presetConfig" . }}

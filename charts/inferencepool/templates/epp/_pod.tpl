@@ -1,7 +1,7 @@
 {{- /* Pod template of the EPP, from epp. */}}
 {{- define "inferencepool.eppPod" -}}
 {{- $epp := include "inferencepool.epp" . | fromJson }}
-{{- $own := include "inferencepool.ownLabels" (dict "root" . "component" "epp") | fromYaml -}}
+{{- $own := include "inferencepool.ownLabels" (dict "root" . "component" "epp") | fromJson -}}
 metadata:
   labels:
     {{- merge (dict) .Values.adopt.epp.selector $own | toYaml | nindent 4 }}

@@ -31,7 +31,8 @@
 {{- ternary dict $labels .Values.accelerator.dra.enabled | toJson }}
 {{- end }}
 
-{{- /* Node selector of the model servers: modelServer.nodeSelector and those labels that have one allowed value. */}}
+{{- /* Node selector of the model servers as JSON: modelServer.nodeSelector and those labels that have one allowed
+       value. */}}
 {{- define "inferencepool.nodeSelector" -}}
 {{- $selector := dict }}
 {{- range $label, $values := include "inferencepool.acceleratorLabels" . | fromJson }}
@@ -39,7 +40,7 @@
     {{- $_ := set $selector $label (first $values) }}
   {{- end }}
 {{- end }}
-{{- mergeOverwrite $selector .Values.modelServer.nodeSelector | toYaml }}
+{{- mergeOverwrite $selector .Values.modelServer.nodeSelector | toJson }}
 {{- end }}
 
 {{- /* The labels of accelerator.preset that have several allowed values, or none, which a node selector can't
@@ -56,8 +57,8 @@
 {{- toJson $expressions }}
 {{- end }}
 
-{{- /* Affinity of the model servers: modelServer.affinity, with inferencepool.acceleratorExpressions added to each of
-       its node selector terms. */}}
+{{- /* Affinity of the model servers as JSON: modelServer.affinity, with inferencepool.acceleratorExpressions added to
+       each of its node selector terms. */}}
 {{- define "inferencepool.affinity" -}}
 {{- $expressions := include "inferencepool.acceleratorExpressions" . | fromJsonArray }}
 {{- $affinity := deepCopy .Values.modelServer.affinity }}
@@ -71,13 +72,13 @@
   {{- $node := dict $required (dict "nodeSelectorTerms" $terms) }}
   {{- $affinity = mergeOverwrite $affinity (dict "nodeAffinity" $node) }}
 {{- end }}
-{{- toYaml $affinity }}
+{{- toJson $affinity }}
 {{- end }}
 
-{{- /* Tolerations of the model servers: the accelerator's and modelServer.tolerations. */}}
+{{- /* Tolerations of the model servers as a JSON list: the accelerator's and modelServer.tolerations. */}}
 {{- define "inferencepool.tolerations" -}}
 {{- $accelerator := include "inferencepool.accelerator" . | fromJson }}
-{{- concat ($accelerator.tolerations | default list) .Values.modelServer.tolerations | toYaml }}
+{{- concat ($accelerator.tolerations | default list) .Values.modelServer.tolerations | toJson }}
 {{- end }}
 
 {{- /* Resources of the server's container: modelServer.resources and the accelerators, as a resource or as a claim.
@@ -101,14 +102,17 @@
 {{- merge (pick .Values.accelerator.dra "deviceClass" "selector") $preset | toJson }}
 {{- end }}
 
-{{- /* Accelerators of a pod, or of all pods of a group, from accelerator.count and leaderWorkerSet. */}}
-{{- define "inferencepool.accelerators" -}}
-{{- mul .Values.accelerator.count (ternary .Values.leaderWorkerSet.size 1 .Values.leaderWorkerSet.enabled) }}
+{{- /* Devices that a server sees in a pod, or in all pods of a group: accelerator.count and leaderWorkerSet times the
+       cores of one accelerator. */}}
+{{- define "inferencepool.devices" -}}
+{{- $nodes := ternary .Values.leaderWorkerSet.size 1 .Values.leaderWorkerSet.enabled }}
+{{- $cores := (include "inferencepool.accelerator" . | fromJson).coresPerAccelerator | default 1 }}
+{{- mul .Values.accelerator.count $nodes $cores }}
 {{- end }}
 
-{{- /* Accelerators that share each layer: modelServer.tensorParallelSize, else all over
-       modelServer.pipelineParallelSize. */}}
+{{- /* Devices that share each layer: modelServer.tensorParallelSize, else all over the other parallel sizes. */}}
 {{- define "inferencepool.tensorParallelSize" -}}
-{{- $each := div (include "inferencepool.accelerators" .) .Values.modelServer.pipelineParallelSize }}
+{{- $others := mul .Values.modelServer.pipelineParallelSize .Values.modelServer.dataParallelSize }}
+{{- $each := div (include "inferencepool.devices" .) $others | max 1 }}
 {{- .Values.modelServer.tensorParallelSize | default $each }}
 {{- end }}

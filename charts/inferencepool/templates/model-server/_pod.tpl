@@ -45,7 +45,7 @@ spec:
        those of the selectors, and the engine whose metrics the EPP finds there, if it is not vLLM. */}}
 {{- define "inferencepool.modelServerLabels" -}}
 {{- $adopt := .root.Values.adopt }}
-{{- $own := include "inferencepool.ownLabels" . | fromYaml }}
+{{- $own := include "inferencepool.ownLabels" . | fromJson }}
 {{- $engine := (include "inferencepool.modelServer" .root | fromJson).engine }}
 {{- $type := ternary dict (dict "inference.networking.k8s.io/engine-type" $engine) (eq $engine "vllm") }}
 {{- $selectors := merge (dict) $adopt.modelServer.selector $adopt.pool.selector }}
@@ -78,11 +78,11 @@ spec:
   command:
     {{- toYaml . | nindent 4 }}
   {{- end }}
-  {{- with include "inferencepool.modelServerArgs" (dict "root" . "role" $role) | fromJsonArray }}
+  {{- with include "inferencepool.modelServerArgs" (dict "root" . "role" $role "preset" $preset) | fromJsonArray }}
   args:
     {{- toYaml . | nindent 4 }}
   {{- end }}
-  {{- with include "inferencepool.modelServerEnv" . | fromJsonArray }}
+  {{- with include "inferencepool.modelServerEnv" (dict "root" . "preset" $preset) | fromJsonArray }}
   env:
     {{- toYaml . | nindent 4 }}
   {{- end }}
@@ -95,17 +95,17 @@ spec:
     - name: http
       containerPort: {{ .Values.pool.targetPort }}
   startupProbe:
-    {{- include "inferencepool.startupProbe" . | nindent 4 }}
+    {{- include "inferencepool.startupProbe" (dict "root" . "preset" $preset) | nindent 4 }}
   readinessProbe:
     httpGet:
       path: {{ $preset.healthPath }}
       port: http
-    {{- toYaml .Values.modelServer.readinessProbe | nindent 4 }}
+    {{- include "inferencepool.probeTimes" (dict "root" . "probe" "readinessProbe") | nindent 4 }}
   livenessProbe:
     httpGet:
       path: {{ $preset.healthPath }}
       port: http
-    {{- toYaml .Values.modelServer.livenessProbe | nindent 4 }}
+    {{- include "inferencepool.probeTimes" (dict "root" . "probe" "livenessProbe") | nindent 4 }}
   {{- end }}
   securityContext:
     {{- toYaml $preset.securityContext | nindent 4 }}
@@ -131,46 +131,63 @@ spec:
 {{- end }}
 {{- end }}
 
-{{- /* Arguments of the server as a JSON list, from `root` and `role`: the preset's, those of a leaderWorkerSet, the
-       adapters of lora.mode static, modelServer.extraArgs. */}}
+{{- /* Arguments of the server as a JSON list, from `root`, `role` and `preset`: the preset's, those of a
+       leaderWorkerSet, the adapters of lora.mode static, modelServer.extraArgs. */}}
 {{- define "inferencepool.modelServerArgs" -}}
-{{- $preset := include "inferencepool.modelServer" .root | fromJson }}
-{{- $multiNode := ternary dict $preset.multiNode (eq .role "server") }}
-{{- $args := concat ($preset.args | default list) ($multiNode.args | default list) }}
+{{- $multiNode := ternary dict .preset.multiNode (eq .role "server") }}
+{{- $args := concat (.preset.args | default list) ($multiNode.args | default list) }}
 {{- $workerArgs := ternary ($multiNode.workerArgs | default list) list (eq .role "worker") }}
 {{- $loraModules := include "inferencepool.loraModules" .root | fromJsonArray }}
 {{- concat $args $workerArgs $loraModules .root.Values.modelServer.extraArgs | toJson }}
 {{- end }}
 
-{{- /* Environment of the server as a JSON list: the preset's, the token of model.huggingFaceToken,
-       modelServer.extraEnv. */}}
+{{- /* Environment of the server as a JSON list, from `root` and `preset`: the preset's, the token of
+       model.huggingFaceToken, modelServer.extraEnv. */}}
 {{- define "inferencepool.modelServerEnv" -}}
-{{- $env := (include "inferencepool.modelServer" . | fromJson).env | default list }}
-{{- with .Values.model.huggingFaceToken.secretName }}
-  {{- $token := dict "secretKeyRef" (dict "name" . "key" $.Values.model.huggingFaceToken.key) }}
+{{- $env := .preset.env | default list }}
+{{- $secret := .root.Values.model.huggingFaceToken }}
+{{- if $secret.secretName }}
+  {{- $token := dict "secretKeyRef" (dict "name" $secret.secretName "key" $secret.key) }}
   {{- $env = append $env (dict "name" "HF_TOKEN" "valueFrom" $token) }}
 {{- end }}
-{{- concat $env .Values.modelServer.extraEnv | toJson }}
+{{- concat $env .root.Values.modelServer.extraEnv | toJson }}
 {{- end }}
 
-{{- /* Startup probe of the server: the preset's health path, or with modelServer.warmUp a first token. */}}
+{{- /* Startup probe of the server, from `root` and `preset`: its health path, or with modelServer.warmUp a first
+       token. */}}
 {{- define "inferencepool.startupProbe" -}}
-{{- $preset := include "inferencepool.modelServer" . | fromJson }}
-{{- $warmUp := .Values.modelServer.warmUp }}
+{{- $values := .root.Values }}
+{{- $warmUp := $values.modelServer.warmUp }}
+{{- $times := include "inferencepool.probeTimes" (dict "root" .root "probe" "startupProbe") | fromYaml }}
+{{- $seconds := include "inferencepool.startupSeconds" .root | int }}
 {{- if $warmUp.enabled -}}
-{{- $port := toString .Values.pool.targetPort }}
-{{- $arguments := list (.Files.Get "files/warm-up.py") $port .Values.model.name (toString $warmUp.timeoutSeconds) -}}
+{{- $program := .root.Files.Get "files/warm-up.py" }}
+{{- $port := toString $values.pool.targetPort }}
+{{- $arguments := list $program $port $values.model.name (toString $warmUp.timeoutSeconds) -}}
 exec:
   command:
-    {{- concat $preset.warmUpCommand $arguments | toYaml | nindent 4 }}
+    {{- concat .preset.warmUpCommand $arguments | toYaml | nindent 4 }}
 timeoutSeconds: {{ add $warmUp.timeoutSeconds 5 }}
 {{- else -}}
 httpGet:
-  path: {{ $preset.healthPath }}
+  path: {{ .preset.healthPath }}
   port: http
+timeoutSeconds: {{ $times.timeoutSeconds }}
 {{- end }}
-periodSeconds: 1
-failureThreshold: {{ .Values.modelServer.startupSeconds }}
+periodSeconds: {{ $times.periodSeconds }}
+failureThreshold: {{ divf $seconds $times.periodSeconds | ceil | int }}
+{{- end }}
+
+{{- /* Times of a `probe` of the server, from `root`: those of modelServer.<probe> over the preset's. */}}
+{{- define "inferencepool.probeTimes" -}}
+{{- $own := include "inferencepool.withoutEmpty" (get .root.Values.modelServer .probe) | fromYaml }}
+{{- mergeOverwrite (get (include "inferencepool.modelServer" .root | fromJson).probes .probe) $own | toYaml }}
+{{- end }}
+
+{{- /* Longest time in seconds that a server may take to start: modelServer.startupSeconds, else the accelerator's. */}}
+{{- define "inferencepool.startupSeconds" -}}
+{{- $needed := (include "inferencepool.accelerator" . | fromJson).startupSeconds | default 600 }}
+{{- .Values.modelServer.startupSeconds | default $needed }}
 {{- end }}
 
 {{- /* Where the pods go: node selector, affinity and tolerations with the accelerator's, and
@@ -183,9 +200,9 @@ failureThreshold: {{ .Values.modelServer.startupSeconds }}
   {{- $spread = append $spread (merge (deepCopy .) $own) }}
 {{- end }}
 {{- dict
-  "nodeSelector" (include "inferencepool.nodeSelector" . | fromYaml)
-  "affinity" (include "inferencepool.affinity" . | fromYaml)
-  "tolerations" (include "inferencepool.tolerations" . | fromYamlArray)
+  "nodeSelector" (include "inferencepool.nodeSelector" . | fromJson)
+  "affinity" (include "inferencepool.affinity" . | fromJson)
+  "tolerations" (include "inferencepool.tolerations" . | fromJsonArray)
   "topologySpreadConstraints" $spread
   | include "inferencepool.withoutEmpty" }}
 {{- end }}

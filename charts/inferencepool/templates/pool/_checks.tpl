@@ -1,9 +1,13 @@
 {{- /* All checks of pool, api, aliases and objectives. */}}
 {{- define "inferencepool.checkPool" -}}
 {{- include "inferencepool.checkApi" . }}
-{{- include "inferencepool.checkRewrites" . }}
-{{- include "inferencepool.checkAliases" . }}
-{{- include "inferencepool.checkObjectives" . }}
+{{- if .Values.aliases }}
+  {{- include "inferencepool.checkRewrites" . }}
+  {{- include "inferencepool.checkAliases" . }}
+{{- end }}
+{{- if .Values.objectives }}
+  {{- include "inferencepool.checkObjectives" . }}
+{{- end }}
 {{- end }}
 
 {{- /* Fails if the EPP's family does not read the API version. */}}
@@ -20,12 +24,12 @@
 {{- $api := include "inferencepool.api" . | fromJson }}
 {{- $epp := include "inferencepool.epp" . | fromJson }}
 {{- $served := .Capabilities.APIVersions }}
-{{- $needed := and .Values.aliases $api.rewriteVersion }}
 {{- $knowsCluster := $served.Has (printf "%s/InferencePool" $api.poolVersion) }}
-{{- if and $needed $knowsCluster (not ($served.Has (printf "%s/InferenceModelRewrite" $api.rewriteVersion))) }}
+{{- $isServed := $served.Has (printf "%s/InferenceModelRewrite" $api.rewriteVersion) }}
+{{- if and $api.rewriteVersion $knowsCluster (not $isServed) }}
   {{- fail (printf "aliases need the InferenceModelRewrite of %s, which this cluster does not serve; install the CRDs of Inference Extension 1.3 or later, or empty aliases" $api.rewriteVersion) }}
 {{- end }}
-{{- if and $needed (not (include "inferencepool.eppHas" (dict "epp" $epp "since" $epp.rewrites))) }}
+{{- if and $api.rewriteVersion (not (include "inferencepool.eppHas" (dict "epp" $epp "since" $epp.rewrites))) }}
   {{- fail (printf "aliases are given, but epp.image.tag is %s and the EPP rewrites them from %s on; take a newer image or empty aliases" $epp.version $epp.rewrites) }}
 {{- end }}
 {{- end }}
@@ -60,16 +64,15 @@
 
 {{- /* Fails if objectives name one twice, or the API version or the EPP has none. */}}
 {{- define "inferencepool.checkObjectives" -}}
-{{- $objectives := .Values.objectives }}
 {{- $epp := include "inferencepool.epp" . | fromJson }}
-{{- if and $objectives (not (include "inferencepool.api" . | fromJson).objectiveVersion) }}
+{{- if not (include "inferencepool.api" . | fromJson).objectiveVersion }}
   {{- fail (printf "objectives are given, but api.version is %s, which has no InferenceObjective; give the aliases a criticality and empty objectives" (include "inferencepool.apiVersion" .)) }}
 {{- end }}
-{{- if and $objectives $epp.withoutObjectives (semverCompare $epp.withoutObjectives $epp.version) }}
+{{- if and $epp.withoutObjectives (semverCompare $epp.withoutObjectives $epp.version) }}
   {{- fail (printf "objectives are given, but epp.image.tag is %s and this EPP ignores them; take another image or empty objectives" $epp.version) }}
 {{- end }}
 {{- $names := list }}
-{{- range $objectives }}
+{{- range .Values.objectives }}
   {{- if has .name $names }}
     {{- fail (printf "the objective %s is named twice in objectives; name it once" .name) }}
   {{- end }}

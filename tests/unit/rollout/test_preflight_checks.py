@@ -1,0 +1,171 @@
+"""Each check of preflight is a pure function of facts: here made by hand, one fault a test."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inferencepool_rollout.kube.helm import Revision
+from inferencepool_rollout.kube.route import Route
+from inferencepool_rollout.kube.snapshot import Models, Pod, Pool, Snapshot
+from inferencepool_rollout.plan import Plan
+from inferencepool_rollout.preflight import preflight
+from inferencepool_rollout.preflight.check import Check
+from inferencepool_rollout.preflight.facts import Asked, Facts, Right
+from kit.plans import altered, plan_of
+from unit.rollout.live_routes import GATEWAY, GROUP, route, rule
+
+ADAPTERS = Models(frozenset({"base"}), frozenset({"food-review"}))
+BACKENDS = [{"name": "old", "pool": "pool-old"}, {"name": "new", "pool": "pool-new"}]
+HEADER = {"name": "x-inferencepool", "type": "Exact"}
+
+
+def pool(name: str, *pods: str, models: Models = ADAPTERS, ready: bool = True) -> Pool:
+    """A pool whose model servers are `pods`, all alike."""
+    servers = tuple(Pod(pod, f"uid-of-{pod}", {}, ready, leaving=False) for pod in pods or (f"{name}-1",))
+    parents = [{"parentRef": {"name": GATEWAY}, "conditions": [{"type": "Accepted", "status": "True"}]}]
+    manifest = {
+        "apiVersion": f"{GROUP}/v1", "metadata": {"name": name, "namespace": "default"},
+        "spec": {"selector": {"matchLabels": {"pool": name}}, "targetPorts": [{"number": 8000}]},
+        "status": {"parents": parents},
+    }  # fmt: skip
+    picker = Pod(f"{name}-epp", f"uid-of-{name}-epp", {}, ready=True, leaving=False)
+    return Pool(manifest, servers, (picker,), models={pod.name: models for pod in servers})
+
+
+def preview(name: str, hostnames: tuple[str, ...] = ()) -> Route:
+    """The route by which a pool's own release leads to it alone."""
+    header = {**HEADER, "value": f"default/{name}"}
+    made = rule({name: 1}, name=f"default.{name}.preview", headers=[header])
+    return route(made, name=f"{name}-preview", release=name, hostnames=hostnames)
+
+
+@pytest.fixture
+def facts(tmp_path: Path) -> Facts:
+    """Facts in which nothing is wrong, before the step of 10 %."""
+    plan = altered(plan_of(tmp_path), capacity=None)
+    live = route(rule({"pool-old": 100}), release="route")
+    routes = (live, preview("pool-old"), preview("pool-new"))
+    pools = {name: pool(name) for name in (plan.old, plan.new)}
+    revision = Revision(1, "deployed", "Install complete", "2026-11-25T02:29:15Z")
+    return Facts(
+        plan, Snapshot("default", live, pools, routes), plan.steps[0],
+        releases=dict.fromkeys(("route", plan.old, plan.new), revision), rendered=live, values={"backends": BACKENDS},
+        rights=[Right("get", "httproutes", allowed=True)], asked=[Asked("food-review", "", "old")],
+    )  # fmt: skip
+
+
+def failed(facts: Facts) -> dict[str, Check]:
+    return {check.name: check for check in preflight(facts) if not check.ok}
+
+
+def with_plan(facts: Facts, **changes: Any) -> Facts:
+    return replace(facts, plan=altered(facts.plan, **changes))
+
+
+def with_cluster(facts: Facts, **changes: Any) -> Facts:
+    return replace(facts, snapshot=replace(facts.snapshot, **changes))
+
+
+def plan_with_headers(plan: Plan, host: str = "") -> Plan:
+    """The plan whose probe sends requests to each pool by its preview's header, for a host."""
+    headers = {name: {"x-inferencepool": f"default/{name}"} for name in (plan.old, plan.new)}
+    probe = altered(plan.probe, to_old=headers[plan.old], to_new=headers[plan.new])
+    return altered(plan, probe=probe, gateway=altered(plan.gateway, headers={"Host": host} if host else {}))
+
+
+def test_nothing_wrong_passes(facts: Facts) -> None:
+    assert failed(facts) == {}
+
+
+def test_pools_that_share_a_pod_are_refused(facts: Facts) -> None:
+    pools = {"pool-old": pool("pool-old", "a", "b"), "pool-new": pool("pool-new", "b")}
+    found = failed(with_cluster(facts, pools=pools))
+    assert list(found) == ["pods"]
+    assert found["pods"].why == "b is selected by both pool-old and pool-new"
+
+
+@pytest.mark.parametrize(
+    ("pools", "backend", "why"),
+    [
+        ({"old": "pool-old", "new": "pool-x"}, "new", "backend new is pool-new, and pools.new is pool-x"),
+        ({"old": "pool-new", "new": "pool-old"}, "new", "takes the rest, is pool-old, and pools.old is pool-new"),
+        ({"old": "pool-old", "new": "pool-new"}, "candidate", "the route has no backend candidate; it has old, new"),
+    ],
+)
+def test_a_plan_whose_pools_are_not_the_routes_is_refused(
+    facts: Facts, pools: dict[str, str], backend: str, why: str
+) -> None:
+    plan = facts.plan
+    named = altered(plan, pools=altered(plan.pools, **pools), route=altered(plan.route, backend=backend))
+    there = {name: pool(name) for name in pools.values()}
+    found = failed(replace(with_cluster(facts, pools=there), plan=named))
+    assert why in found["backends"].why
+
+
+@pytest.mark.parametrize("key", ["rules", "parentRefs", "hostnames"])
+def test_a_hand_edit_of_any_part_of_the_spec_is_seen(facts: Facts, key: str) -> None:
+    live = facts.snapshot.route
+    assert live
+    changed = {"rules": [rule({"pool-old": 88, "pool-new": 12})], "parentRefs": [], "hostnames": ["a.example.com"]}
+    rendered = Route({**live.manifest, "spec": {**live.spec, key: changed[key]}})
+    found = failed(replace(facts, rendered=rendered))
+    assert f"somebody changed {key}" in found["drift"].why
+
+
+def test_another_namespaces_route_that_would_take_the_requests_is_named(facts: Facts) -> None:
+    theirs = route(rule({"pool-x": 100}, path={"type": "PathPrefix", "value": "/v1"}), name="other", namespace="team-b")
+    found = failed(with_cluster(facts, routes=(*facts.snapshot.routes, theirs)))
+    assert "HTTPRoute team-b/other takes" in found["precedence"].why
+    assert "allowedRoutes" in found["precedence"].remedy
+
+
+def test_a_preview_that_the_main_route_shadows_is_refused(facts: Facts) -> None:
+    """A main route with hostnames wins before the preview's header is compared."""
+    main = route(rule({"pool-old": 100}), hostnames=["llm.example.com"], release="route")
+    shadowed = (main, preview("pool-old"), preview("pool-new"))
+    asking = replace(facts, plan=plan_with_headers(facts.plan, "llm.example.com"), rendered=main)
+    found = failed(with_cluster(asking, route=main, routes=shadowed))
+    assert "requests with the headers of probe.toNew meet HTTPRoute default/route" in found["precedence"].why
+    reached = (main, *(preview(name, ("llm.example.com",)) for name in ("pool-old", "pool-new")))
+    assert failed(with_cluster(asking, route=main, routes=reached)) == {}
+
+
+def test_requests_to_a_pool_that_another_one_answers_are_refused(facts: Facts) -> None:
+    found = failed(replace(facts, asked=[Asked("food-review, to the new pool", "new", "old")]))
+    assert found["gateway, food-review, to the new pool"].why == "sent to pool-new, and answered by pool-old"
+
+
+def test_an_answer_of_a_stranger_is_refused(facts: Facts) -> None:
+    assert (
+        "nginx-1, which is of neither pool"
+        in failed(replace(facts, asked=[Asked("m", "", "nginx-1")]))["gateway, m"].why
+    )
+
+
+def test_an_answer_that_names_nobody_is_said_and_proves_nothing(facts: Facts) -> None:
+    checks = {check.name: check for check in preflight(replace(facts, asked=[Asked("m", "new", "")]))}
+    assert checks["gateway, m"].ok
+    assert "nothing proves that pool-new gave it" in checks["gateway, m"].why
+
+
+def test_a_missing_adapter_is_named_with_its_pod(facts: Facts) -> None:
+    even = pool("pool-new", "a", "b")
+    lacking = replace(even, models={"a": ADAPTERS, "b": Models(frozenset({"base"}))})
+    found = failed(with_cluster(facts, pools={"pool-old": pool("pool-old"), "pool-new": lacking}))
+    assert "food-review is missing on b of pool-new" in found["models"].why
+
+
+def test_every_right_that_is_missing_is_named(facts: Facts) -> None:
+    rights = [Right("create", "leases", allowed=False), Right("get", "pods/proxy", allowed=False)]
+    assert failed(replace(facts, rights=rights))["rights"].why == "you may not create leases, get pods/proxy"
+
+
+def test_a_release_that_is_not_deployed_is_refused(facts: Facts) -> None:
+    pending = Revision(2, "pending-upgrade", "Preparing upgrade", "")
+    found = failed(replace(facts, releases={"route": pending, "pool-old": None}))
+    assert "revision 2 is pending-upgrade" in found["release route"].why
+    assert "not installed" in found["release pool-old"].why
