@@ -11,8 +11,8 @@ from inferencepool_rollout.evidence.decision import judge_errors
 from inferencepool_rollout.plan import ErrorRate
 from inferencepool_rollout.traffic.bursts import cluster_sizes, effect, mean_size
 
-RUNS, REQUESTS = 60, 12_000
-LOOKS = np.unique(np.geomspace(50, REQUESTS, 30).astype(int))
+RUNS, REQUESTS = 40, 12_000
+LOOKS = np.unique(np.geomspace(50, REQUESTS, 16).astype(int))
 OBJECTIVE = ErrorRate(accept=0.01, detect=0.05)
 
 
