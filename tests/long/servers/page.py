@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from charts import ROOT
+from kit.charts import ROOT
 from long.servers import sources
 from long.servers.supported import PACKAGES, Answer, Package, Version
 

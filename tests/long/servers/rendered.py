@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from charts import VALUES, Manifest, render
+from kit.charts import VALUES, Manifest, render
 from long.servers.supported import Version
 
 ADAPTERS = {"adapters": [{"id": "food-review-1", "source": "/adapters/food-review-1"}]}

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from charts import ROOT
 from inferencepool_lab.builds.found import wheel
 from inferencepool_rollout.process import run
+from kit.charts import ROOT
 from long.servers.packages import Wheel
 
 TABLE: dict[str, Any] = tomllib.loads(Path(__file__).with_name("versions.toml").read_text())

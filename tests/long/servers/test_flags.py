@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from packaging.specifiers import SpecifierSet
 
-from charts import CHARTS
+from kit.charts import CHARTS
 from long.servers import page
 from long.servers.rendered import command_lines, containers, examples, shapes
 from long.servers.supported import PACKAGES, VERSIONS, Answer, Package, Version, ask

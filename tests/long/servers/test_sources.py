@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from charts import CHARTS, ROOT
+from kit.charts import CHARTS, ROOT
 from long.servers import sources
 from long.servers.rendered import SHAPES, containers
 from long.servers.supported import VERSIONS, Version
