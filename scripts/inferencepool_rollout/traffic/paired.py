@@ -149,8 +149,8 @@ class Paired:
         half = min(self._q, 1 - self._q) / 2
         low, high = (float(ndtri(self._q + side)) for side in (-half, half))
         old, new = ((scores > low) & (scores < high) for scores in self._scores)
-        count = sum(np.bincount(at, near, BLOCKS) for at, near in zip(self._blocks, (old, new), strict=True))
-        return drift.clusters(np.asarray(count, np.float64))
+        count = np.bincount(self._blocks[0], old, BLOCKS) + np.bincount(self._blocks[1], new, BLOCKS)
+        return drift.clusters(count.astype(np.float64))
 
     @cached_property
     def _pairs(self) -> float:
