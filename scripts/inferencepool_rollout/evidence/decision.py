@@ -40,7 +40,7 @@ from inferencepool_rollout.traffic.sequential import anytime_interval
 LEVEL_SHARE, MISS_SHARE, EARLY_SHARE = 1 / 2, 1 / 2, 1 / 10
 """Of level and miss, what the evidence of one window may spend, and of miss while it is short (Paired.early)."""
 CONFIRMED = 0.75
-SEARCHED, BISECTIONS = 64.0, 14  # bounds of a ratio: searched from 1/64 to 64 times the seen one, in halves
+SEARCHED, BISECTIONS = 64.0, 10  # bounds of a ratio: searched from 1/64 to 64 times the seen one, in halves
 
 
 class State(StrEnum):

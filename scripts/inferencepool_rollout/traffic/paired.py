@@ -181,7 +181,7 @@ class Paired:
         old, new, q = self._sorted_old, self._sorted_new, self._q
         ends = old[int(q * len(old))], new[int(q * len(new))] / ratio
         low, high = min(ends) * (1 - 1e-9), max(ends) * (1 + 1e-9)
-        for _ in range(30):
+        for _ in range(20):
             middle = (low + high) / 2
             below = np.searchsorted(old, middle, "right") / len(old)
             below += np.searchsorted(new, middle * ratio, "right") / len(new)

@@ -21,7 +21,7 @@ from kit.plans import altered, plan_of
 
 Draws = Callable[[np.random.Generator, int], npt.NDArray[np.float64]]
 
-RUNS = 120
+RUNS = 60
 LOOKS = np.unique(np.geomspace(60, 6000, 16).astype(int))
 SHARE = 0.5
 

@@ -18,8 +18,8 @@ from kit.verdict.efficiency import costs
 from kit.verdict.judges import driver, fixed_size
 from kit.verdict.traffic import STEP_SECONDS, Draw, Pair, drifting, steady
 
-RUNS = 24
-LOOKS = (60, 120, 160, 240, 320, 600, 1200, STEP_SECONDS)
+RUNS = 16
+LOOKS = (60, 120, 160, 240, 480, STEP_SECONDS)
 OBJECTIVE = ("ttft", 95, 1.1, 1.5)
 MEDIAN = ("e2e", 50, 1.1, 1.3)
 
