@@ -92,8 +92,7 @@ class HelmMover:
         for revision in reversed(history):
             if self._weight(revision) == 0 and self._gives_all_to_old(revision):
                 return ["rollback", release, str(revision.number), *force]
-        guards = ("--set", "guards.force=true", "--set", "guards.drift=overwrite", "--set", "guards.pools=false")
-        return [*upgrade(self.plan, 0), *guards, *force]
+        return [*upgrade(self.plan, 0), "--set", "guards.force=true", "--set", "guards.drift=overwrite", *force]
 
     def _weight(self, revision: Revision) -> int:
         return self.helm.weight(self.plan.route.release, revision.number, self.plan.route.backend)
