@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.route.release import Release, pool
+from cluster.route.release import Release
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +36,8 @@ def release(kubeconfig: Path, helm: str) -> Iterator[Release]:
     release = Release(kubeconfig, namespace, helm)
     release.kubectl("create", "namespace", namespace)
     try:
-        release.apply(*pool("pool-old"), *pool("pool-new"))
+        release.add_pool("pool-old")
+        release.add_pool("pool-new")
         yield release
     finally:
         release.kubectl("delete", "namespace", namespace, "--wait=false")

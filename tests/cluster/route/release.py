@@ -51,6 +51,16 @@ class Release:
     def apply(self, *manifests: dict[str, Any], arguments: tuple[str, ...] = ()) -> None:
         self.kubectl("apply", "--filename=-", *arguments, stdin=yaml.safe_dump_all(manifests))
 
+    def add_pool(self, name: str, *, labels: dict[str, str] | None = None, ready: bool = True) -> None:
+        """An InferencePool, the Service of its endpoint picker, and one model server's pod, `name`-0."""
+        self.apply(*pool(name, labels), server(f"{name}-0", labels or {"app": name}))
+        self.set_ready(f"{name}-0", ready)
+
+    def set_ready(self, pod: str, ready: bool) -> None:
+        """Write what a kubelet writes of a pod; none runs these, for no scheduler has their name."""
+        status = {"conditions": [{"type": "Ready", "status": str(ready)}]}
+        self.kubectl("patch", "pod", pod, "--subresource=status", f"--patch={json.dumps({'status': status})}")
+
     def live(self) -> dict[str, Any]:
         """The live HTTPRoute."""
         route: dict[str, Any] = json.loads(self.kubectl("get", "httproute", "route", "--output=json"))
@@ -92,15 +102,21 @@ class Release:
         return done.stdout
 
 
-def pool(name: str) -> list[dict[str, Any]]:
-    """An InferencePool and the Service that it names as its endpoint picker."""
+def server(name: str, labels: dict[str, str]) -> dict[str, Any]:
+    """A pod that no scheduler takes up."""
+    spec = {"schedulerName": "nobody", "containers": [{"name": "server", "image": "example.com/server"}]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": spec}
+
+
+def pool(name: str, labels: dict[str, str] | None = None) -> list[dict[str, Any]]:
+    """An InferencePool, by default of the pods with the label app=`name`, and its endpoint picker's Service."""
     return [
         {
             "apiVersion": "inference.networking.k8s.io/v1",
             "kind": "InferencePool",
             "metadata": {"name": name},
             "spec": {
-                "selector": {"matchLabels": {"app": name}},
+                "selector": {"matchLabels": labels or {"app": name}},
                 "targetPorts": [{"number": 8000}],
                 "endpointPickerRef": {"name": f"{name}-epp", "port": {"number": 9002}, "failureMode": "FailClose"},
             },

@@ -5,8 +5,8 @@
   (include "rollout-route.changesRemark" .)
   (include "rollout-route.emptiedRemark" .)
   (include "rollout-route.unjudgedRemark" .)
-  (include "rollout-route.guardRemark" (dict "guards" .root.Values.guards "name" "force"))
-  (include "rollout-route.guardRemark" (dict "guards" .root.Values.guards "name" "allowChanges"))
+  (include "rollout-route.permissionRemark" (dict "guards" .root.Values.guards "name" "force"))
+  (include "rollout-route.permissionRemark" (dict "guards" .root.Values.guards "name" "allowChanges"))
   (include "rollout-route.driftRemark" .)
 }}
 {{- compact $remarks | toJson }}
@@ -59,23 +59,23 @@
 {{- end }}
 {{- end }}
 
-{{- /* That the guard `name` of `guards` is switched off and stays so; empty if it is on. */}}
-{{- define "rollout-route.guardRemark" -}}
+{{- /* That the permission `name` of `guards` is among the values, and counts once; empty if it is not. */}}
+{{- define "rollout-route.permissionRemark" -}}
 {{- if get .guards .name }}
-  {{- printf "guards.%s=true is part of this revision's values: " .name }}
-  {{- "--reuse-values and --reset-then-reuse-values keep it on until it is set to false." }}
+  {{- printf "guards.%s=%v is part of this revision's values, and counts for this revision alone: " .name (get .guards .name) }}
+  {{- "a later revision that reuses it is checked as if it were false." }}
 {{- end }}
 {{- end }}
 
-{{- /* What `guards.drift: overwrite` means for this revision; empty if it is `refuse`. */}}
+{{- /* What an overwriting `guards.drift` means for this revision; empty if it is `refuse`. */}}
 {{- define "rollout-route.driftRemark" -}}
-{{- if eq .root.Values.guards.drift "overwrite" }}
+{{- if ne .root.Values.guards.drift "refuse" }}
   {{- $next := include "rollout-route.spec" .root | fromJson }}
   {{- with include "rollout-route.drift" (dict "live" .live "next" $next) | fromJsonArray }}
     {{- printf "DRIFT: the live route was changed by hand:\n%s\n" (join "\n" .) }}
-    {{- printf "Helm overwrites that for certain only with %s." (include "rollout-route.overwrite" $.root) }}
+    {{- printf "Helm overwrites that for certain only with %s." (include "rollout-route.overwrite" $) }}
   {{- else }}
-    {{- "guards.drift=overwrite is part of this revision's values; the live route was not changed by hand." }}
+    {{- printf "guards.drift=%s is part of this revision's values, and counts for this revision alone; the live route was not changed by hand." $.root.Values.guards.drift }}
   {{- end }}
 {{- end }}
 {{- end }}
