@@ -96,10 +96,9 @@ def test_without_the_right_to_list_pods_helm_names_it_and_one_value_does_without
     common = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": "no-pods"}}
     named = [dict(zip(("apiGroups", "resources", "verbs"), ([g], r, v), strict=True)) for g, r, v in rules]
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "no-pods"}
-    user = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "operator"}
-    release.apply(
-        {**common, "kind": "Role", "rules": named}, {**common, "kind": "RoleBinding", "roleRef": role, "subjects": [user]}
-    )
+    subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "operator"}
+    binding = {**common, "kind": "RoleBinding", "roleRef": role, "subjects": [subject]}
+    release.apply({**common, "kind": "Role", "rules": named}, binding)
     with pytest.raises(Refused, match=r'pods is forbidden: User "operator" cannot list resource "pods"'):
         release.install("--kube-as-user=operator")
     release.install("--kube-as-user=operator", "--set", "guards.readiness=false")
