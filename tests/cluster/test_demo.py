@@ -1,4 +1,4 @@
-"""`./scripts/demo` from its first line to its last, the commands that it prints, and the clean machine that it leaves."""
+"""`./scripts/demo` from its first line to its last, the commands that it prints, and the clean machine in the end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Done = subprocess.CompletedProcess[str]
 
 @dataclass(frozen=True)
 class Next:
-    """What came of the commands that the demo prints: of all but the last, and of the last, which removes the cluster."""
+    """What came of the commands that the demo prints, under load, and of the last one, which removes the cluster."""
 
     commands: Done
     answers: Answers

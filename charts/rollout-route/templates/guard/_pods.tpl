@@ -105,7 +105,7 @@ and deleting the old pool would delete the servers of the new one.
   {{- $has := eq (get (default dict $.labels) $key) $value }}
   {{- $missing = ternary $missing (append $missing $key) $has }}
 {{- end }}
-{{- and .selector (not $missing) | ternary "true" "" }}
+{{- or (empty .selector) $missing | empty | ternary "true" "" }}
 {{- end }}
 
 {{- /* Labels as the argument of kubectl's --selector. */}}
