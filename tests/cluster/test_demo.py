@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from charts import ROOT
 from inferencepool_lab.cluster import kind
 from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_lab.demo import STAGES
 from inferencepool_lab.stage import FOOD_REVIEW
 from inferencepool_rollout.traffic.answers import Answers
 from inferencepool_rollout.traffic.load import Plan, background
+from kit.charts import ROOT
 
 NAME, PORT = "inferencepool-demo-test", 18082
 DOWN = f"./scripts/demo --down --name {NAME}"

@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from cluster.route.release import Refused, Release
+from kit.namespace import Refused
+from kit.route import Release
 
 KEEP = "--reset-then-reuse-values"
 OVERWRITE = {"helm3": ("--force",), "helm4": ("--server-side=true", "--force-conflicts")}
@@ -64,13 +65,13 @@ def test_allow_changes_counts_for_one_revision(release: Release) -> None:
 def test_overwrite_does_not_bury_the_next_hand_edit(release: Release) -> None:
     release.install("--set", "weights.new=10")
     edit(release, 33)
-    release.upgrade("--set", "weights.new=10,guards.drift=overwrite", *OVERWRITE[release.helm])
+    release.upgrade("--set", "weights.new=10,guards.drift=overwrite", *OVERWRITE[release.tool])
     assert release.split() == {"pool-old": 90, "pool-new": 10}
     edit(release, 44)
     with pytest.raises(Refused, match=r"guards.drift=overwrite is not in force: the last revision had it") as refused:
-        release.upgrade(KEEP, "--set", "weights.new=20", *OVERWRITE[release.helm])
+        release.upgrade(KEEP, "--set", "weights.new=20", *OVERWRITE[release.tool])
     assert release.split()["pool-new"] == 44
-    release.upgrade(KEEP, "--set", "weights.new=20", "--set", flag(refused, "drift"), *OVERWRITE[release.helm])
+    release.upgrade(KEEP, "--set", "weights.new=20", "--set", flag(refused, "drift"), *OVERWRITE[release.tool])
     assert release.split() == {"pool-old": 80, "pool-new": 20}
 
 
@@ -81,7 +82,7 @@ def test_an_overwrite_is_bound_to_the_hand_edit_that_was_seen(release: Release) 
         release.upgrade("--set", "weights.new=20")
     edit(release, 44)
     with pytest.raises(Refused, match=r"it is bound to another generation of the live route"):
-        release.upgrade("--set", "weights.new=20", "--set", flag(refused, "drift"), *OVERWRITE[release.helm])
+        release.upgrade("--set", "weights.new=20", "--set", flag(refused, "drift"), *OVERWRITE[release.tool])
     assert release.split()["pool-new"] == 44
 
 
@@ -89,15 +90,15 @@ def test_a_release_of_an_older_chart_recorded_no_guards_and_goes_on(release: Rel
     release.install()
     recorded = json.loads(release.live()["metadata"]["annotations"]["rollout-route/values"])
     values = json.dumps({key: value for key, value in recorded.items() if key != "guards"})
-    release.kubectl(
+    release.namespace.kubectl(
         "annotate", "httproute", "route", "--overwrite", "rollout-route/revision=1", f"rollout-route/values={values}"
     )
-    release.upgrade("--set", "weights.new=10", *OVERWRITE[release.helm])
+    release.upgrade("--set", "weights.new=10", *OVERWRITE[release.tool])
     assert release.split() == {"pool-old": 90, "pool-new": 10}
 
 
 def test_an_upgrade_without_a_change_renders_the_same(release: Release) -> None:
     release.install("--set", "weights.new=10")
-    first = release.run_helm("get", "manifest", "route")
+    first = release.namespace.helm("get", "manifest", "route")
     release.upgrade(KEEP)
-    assert release.run_helm("get", "manifest", "route") == first
+    assert release.namespace.helm("get", "manifest", "route") == first

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.route.release import Refused, Release, server
+from kit.namespace import Refused
+from kit.route import Release, server
 
 NEW_IS_10 = ("--set", "weights.new=10")
 
@@ -24,7 +25,7 @@ def test_a_pool_without_a_ready_model_server_gets_no_weight(release: Release) ->
 
 def test_one_value_gives_weight_to_a_pool_that_is_not_ready(release: Release) -> None:
     release.install()
-    release.kubectl("delete", "pod", "pool-new-0", "--grace-period=0", "--force")
+    release.namespace.kubectl("delete", "pod", "pool-new-0", "--grace-period=0", "--force")
     with pytest.raises(Refused, match=r"has no ready model server \(it has no pod\)"):
         release.upgrade(*NEW_IS_10)
     release.upgrade(*NEW_IS_10, "--set", "guards.readiness=false")
@@ -47,7 +48,7 @@ def test_testers_may_reach_a_pool_that_is_not_ready(release: Release) -> None:
 def test_pools_of_which_one_selects_all_pods_of_the_other_share_no_weight(
     release: Release, labels: dict[str, str]
 ) -> None:
-    release.kubectl("delete", "inferencepool", "pool-new")
+    release.namespace.kubectl("delete", "inferencepool", "pool-new")
     release.install()
     release.add_pool("pool-new", labels=labels)
     with pytest.raises(Refused, match=r"pool-new and \S+/pool-old select the same model servers"):
@@ -56,10 +57,10 @@ def test_pools_of_which_one_selects_all_pods_of_the_other_share_no_weight(
 
 
 def test_pools_that_share_one_pod_share_no_weight(release: Release) -> None:
-    release.kubectl("delete", "inferencepool", "pool-new")
+    release.namespace.kubectl("delete", "inferencepool", "pool-new")
     release.install()
     release.add_pool("pool-new", labels={"tier": "fast"})
-    release.apply(server("both-0", {"app": "pool-old", "tier": "fast"}))
+    release.namespace.apply(server("both-0", {"app": "pool-old", "tier": "fast"}))
     with pytest.raises(Refused, match=r"select the same model servers \(pod both-0\)"):
         release.upgrade(*NEW_IS_10)
     release.upgrade(*NEW_IS_10, "--set", "guards.pools=false")
@@ -67,10 +68,10 @@ def test_pools_that_share_one_pod_share_no_weight(release: Release) -> None:
 
 
 def test_equal_selectors_are_refused_before_there_is_any_pod(release: Release) -> None:
-    release.kubectl("delete", "inferencepool,pod", "--all", "--grace-period=0", "--force")
+    release.namespace.kubectl("delete", "inferencepool,pod", "--all", "--grace-period=0", "--force")
     release.add_pool("pool-old")
     release.add_pool("pool-new", labels={"app": "pool-old"})
-    release.kubectl("delete", "pod", "--all", "--grace-period=0", "--force")
+    release.namespace.kubectl("delete", "pod", "--all", "--grace-period=0", "--force")
     with pytest.raises(Refused, match=r"by app=pool-old and app=pool-old"):
         release.install("--set", "weights.new=10,guards.readiness=false")
 
@@ -78,7 +79,7 @@ def test_equal_selectors_are_refused_before_there_is_any_pod(release: Release) -
 def test_all_weight_may_leave_pools_that_share_pods_at_once_by_a_rollback(release: Release) -> None:
     release.install()
     release.upgrade("--set", "weights.new=50")
-    release.kubectl(
+    release.namespace.kubectl(
         "patch", "inferencepool", "pool-new", "--type=merge",
         '--patch={"spec": {"selector": {"matchLabels": {"app": "pool-old"}}}}',
     )  # fmt: skip
@@ -98,7 +99,7 @@ def test_without_the_right_to_list_pods_helm_names_it_and_one_value_does_without
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "no-pods"}
     subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "operator"}
     binding = {**common, "kind": "RoleBinding", "roleRef": role, "subjects": [subject]}
-    release.apply({**common, "kind": "Role", "rules": named}, binding)
+    release.namespace.apply({**common, "kind": "Role", "rules": named}, binding)
     with pytest.raises(Refused, match=r'pods is forbidden: User "operator" cannot list resource "pods"'):
         release.install("--kube-as-user=operator")
     release.install("--kube-as-user=operator", "--set", "guards.readiness=false")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from charts import CHARTS, VALUES
-from cluster.route.release import Release
+from kit.charts import CHARTS, VALUES
+from kit.route import Release
 
 SIMULATOR = VALUES / "pool/kind/simulator.yaml"
 
@@ -11,14 +11,14 @@ SIMULATOR = VALUES / "pool/kind/simulator.yaml"
 def printed(release: Release, name: str) -> str:
     """What helm prints when it installs or upgrades a pool."""
     chart = str(CHARTS / "inferencepool")
-    return release.run_helm("upgrade", name, chart, "--install", "--values", str(SIMULATOR))
+    return release.namespace.helm("upgrade", name, chart, "--install", "--values", str(SIMULATOR))
 
 
 def test_the_notes_of_a_pool_say_what_its_part_is(release: Release) -> None:
-    release.kubectl("delete", "inferencepool,service", "--all")
+    release.namespace.kubectl("delete", "inferencepool,service", "--all")
     first = printed(release, "pool-old")
-    assert f"No route of namespace {release.namespace} leads to it or to another pool yet." in first
-    assert f"helm install route charts/rollout-route --namespace {release.namespace}\n" in first
+    assert f"No route of namespace {release.namespace.name} leads to it or to another pool yet." in first
+    assert f"helm install route charts/rollout-route --namespace {release.namespace.name}\n" in first
     release.install("--set", "guards.readiness=false")
     assert "It is new to HTTPRoute route, which gives all requests to other pools." in printed(release, "pool-new")
     assert "It serves today: HTTPRoute route gives it all requests." in printed(release, "pool-old")

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from charts import CHARTS, Manifest, only, render
 from inferencepool_rollout.kube.matching import Request, met
 from inferencepool_rollout.kube.route import Route
 from inferencepool_rollout.traffic.request import POOL_HEADER
+from kit.charts import CHARTS, Manifest, only, render
 
 PATHS = yaml.safe_load((Path(__file__).parents[1] / "api-paths.yaml").read_text())
 MARKED = {"type": "ResponseHeaderModifier", "responseHeaderModifier": {"set": [{"name": POOL_HEADER, "value": "ns/p"}]}}

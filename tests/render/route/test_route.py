@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from charts import CHARTS, Manifest, RenderError, only, render
 from inferencepool_rollout.kube.matching import Request, met
 from inferencepool_rollout.kube.route import Route
 from inferencepool_rollout.traffic.request import POOL_HEADER
+from kit.charts import CHARTS, Manifest, RenderError, only, render
 
 TESTERS = {"backend": "new", "headers": [{"name": "x-canary", "value": "new"}]}
 V1 = {"path": {"type": "PathPrefix", "value": "/v1"}}

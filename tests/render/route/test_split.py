@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charts import CHARTS, Manifest, RenderError, only, render
+from kit.charts import CHARTS, Manifest, RenderError, only, render
 
 A_B_N = [{"name": name, "pool": f"pool-{name}"} for name in ("old", "new", "b")]
 
