@@ -8,7 +8,8 @@
 {{- end }}
 {{- $routes := dict }}
 {{- range $found.items }}
-  {{- $share := include "inferencepool.share" (dict "spec" .spec "pool" $.Release.Name "namespace" $.Release.Namespace) }}
+  {{- $arguments := dict "spec" .spec "pool" $.Release.Name "namespace" $.Release.Namespace }}
+  {{- $share := include "inferencepool.share" $arguments }}
   {{- if and $share (ne (dig "labels" "app.kubernetes.io/name" "" .metadata) "inferencepool") }}
     {{- $_ := set $routes .metadata.name (int $share) }}
   {{- end }}
@@ -16,8 +17,8 @@
 {{- dict "read" (not (empty $found)) "routes" $routes | toJson }}
 {{- end }}
 
-{{- /* Largest percent that a weighted rule of a route's `spec` gives a `pool` of a `namespace`; -1 if no rule refers to it,
-       and empty if none refers to any InferencePool. */}}
+{{- /* Largest percent that a weighted rule of a route's `spec` gives a `pool` of a `namespace`; -1 if no rule refers to
+       it, and empty if none refers to any InferencePool. */}}
 {{- define "inferencepool.share" -}}
 {{- $percents := list }}
 {{- range .spec.rules }}
@@ -65,14 +66,20 @@
 {{- $shares := include "inferencepool.shares" . | fromJson }}
 {{- $percents := values $shares.routes | join "," | splitList "," }}
 {{- $route := keys $shares.routes | sortAlpha | first | default "route" }}
-{{- $own := printf " --set 'backends[0].name=old,backends[0].pool=%s,backends[1].name=new,backends[1].pool=%s-new'" .Release.Name .Release.Name }}
+{{- $name := .Release.Name }}
 {{- $namespace := printf "--namespace %s" .Release.Namespace }}
 {{- if and $shares.read (not $shares.routes) }}
-  {{- printf "helm install route charts/rollout-route %s%s" $namespace (eq .Release.Name "pool-old" | ternary "" $own) }}
+  {{- printf "helm install route charts/rollout-route %s" $namespace }}
+  {{- if ne $name "pool-old" }}
+    {{- printf " --set 'backends[0].name=old,backends[0].pool=%s," $name }}
+    {{- printf "backends[1].name=new,backends[1].pool=%s-new'" $name }}
+  {{- end }}
 {{- else if has "100" $percents }}
-  {{- printf "helm install %s-new charts/inferencepool %s -f VALUES --wait" (trimSuffix "-old" .Release.Name) $namespace }}
+  {{- printf "helm install %s-new charts/inferencepool" (trimSuffix "-old" $name) }}
+  {{- printf " %s -f VALUES --wait" $namespace }}
 {{- else }}
   {{- $isFirst := or (not $shares.read) (has "-1" $percents) (has "0" $percents) }}
-  {{- printf "helm upgrade %s charts/rollout-route %s --reset-then-reuse-values --set weights.new=%s" $route $namespace (ternary "10" "PERCENT" $isFirst) }}
+  {{- printf "helm upgrade %s charts/rollout-route %s --reset-then-reuse-values" $route $namespace }}
+  {{- printf " --set weights.new=%s" (ternary "10" "PERCENT" $isFirst) }}
 {{- end }}
 {{- end }}

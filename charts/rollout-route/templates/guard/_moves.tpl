@@ -16,9 +16,11 @@
 {{- $moves := (include "rollout-route.moves" . | fromJson).lines }}
 {{- $permission := dict "root" .root "live" .live "name" "allowChanges" }}
 {{- if and $changes $moves (not (include "rollout-route.permits" $permission)) }}
+  {{- $allow := include "rollout-route.permission" $permission }}
+  {{- $spent := include "rollout-route.spent" $permission }}
   {{- $command := include "rollout-route.command" .root }}
   {{- fail (printf "a revision that moves weight changes nothing else, and this one does:\n%s\n%s\n(--set and -f without --reset-then-reuse-values put every value they do not name back to the chart's default.) %sNothing was changed. To keep the other values and move the weight:\n  %s\nTo do both in one revision on purpose, add %s"
-    (join "\n" $moves) (join "\n" $changes) (include "rollout-route.spent" $permission) $command (include "rollout-route.permission" $permission)) }}
+    (join "\n" $moves) (join "\n" $changes) $spent $command $allow) }}
 {{- end }}
 {{- end }}
 
@@ -28,9 +30,11 @@
 {{- $guards := .root.Values.guards }}
 {{- $permission := dict "root" .root "live" .live "name" "force" }}
 {{- if and (gt (int $moves.largest) (int $guards.maxStep)) (not (include "rollout-route.permits" $permission)) }}
+  {{- $allow := include "rollout-route.permission" $permission }}
+  {{- $spent := include "rollout-route.spent" $permission }}
   {{- $command := include "rollout-route.command" .root }}
   {{- fail (printf "this revision moves %d percent points at once, and guards.maxStep is %d:\n%s\n%sNothing was changed. Go in smaller steps, or, if the pools can take it:\n  %s %s"
-    (int $moves.largest) (int $guards.maxStep) (join "\n" $moves.lines) (include "rollout-route.spent" $permission) $command (include "rollout-route.permission" $permission)) }}
+    (int $moves.largest) (int $guards.maxStep) (join "\n" $moves.lines) $spent $command $allow) }}
 {{- end }}
 {{- end }}
 

@@ -28,7 +28,9 @@ overwrite-7) only while the live route is of that metadata.generation. Refusals 
 {{- define "rollout-route.spent" -}}
 {{- $value := get .root.Values.guards .name | toString }}
 {{- if hasPrefix (include "rollout-route.permissionWord" .name) $value }}
-  {{- $cause := contains "-" $value | ternary "it is bound to another generation of the live route" "the last revision had it, and a permission counts for one revision" }}
+  {{- $bound := "it is bound to another generation of the live route" }}
+  {{- $kept := "the last revision had it, and a permission counts for one revision" }}
+  {{- $cause := contains "-" $value | ternary $bound $kept }}
   {{- printf "guards.%s=%s is not in force: %s.\n" .name $value $cause }}
 {{- end }}
 {{- end }}

@@ -7,7 +7,8 @@ and deleting the old pool would delete the servers of the new one.
 {{- /* Fails if no pod of the pool of a `backend` is ready, from `pods`; not judged without guards.readiness. */}}
 {{- define "rollout-route.checkServers" -}}
 {{- $namespace := default .root.Release.Namespace .backend.namespace }}
-{{- $selector := include "rollout-route.selector" (dict "root" .root "backend" .backend "namespace" $namespace) | fromJson }}
+{{- $arguments := dict "root" .root "backend" .backend "namespace" $namespace }}
+{{- $selector := include "rollout-route.selector" $arguments | fromJson }}
 {{- $unready := list }}
 {{- $ready := list }}
 {{- range get .pods $namespace }}
@@ -23,27 +24,32 @@ and deleting the old pool would delete the servers of the new one.
 {{- end }}
 {{- end }}
 
-{{- /* Fails if the pool of a `backend` shares a pod with another pool that has requests `before` or `after`. Its pods are
-       those of `pods`; selectors of which one includes the other share every pod that is to come. */}}
+{{- /* Fails if the pool of a `backend` shares a pod with another pool that has requests `before` or `after`. */}}
 {{- define "rollout-route.checkApart" -}}
 {{- $own := default .root.Release.Namespace .backend.namespace }}
-{{- $selector := include "rollout-route.selector" (dict "root" .root "backend" .backend "namespace" $own) | fromJson }}
 {{- range .root.Values.backends }}
   {{- $key := include "rollout-route.pool" (dict "backend" . "namespace" $.root.Release.Namespace) }}
   {{- $isUsed := or (get $.before $key | int) (get $.after $key | int) }}
   {{- $isNear := eq (default $.root.Release.Namespace .namespace) $own }}
   {{- if and $isUsed $isNear (ne $key $.key) }}
-    {{- $other := include "rollout-route.selector" (dict "root" $.root "backend" . "namespace" $own) | fromJson }}
-    {{- $shared := include "rollout-route.shared" (dict "one" $selector "other" $other "pods" (get $.pods $own)) }}
-    {{- if $shared }}
-      {{- fail (printf "backend %s: InferencePools %s and %s select the same model servers (%s), so no weight between them moves a request, and deleting one pool's servers deletes the other's. Give each pool labels of its own in its selector; to go on all the same, add --set guards.pools=false" $.backend.name $.key $key $shared) }}
-    {{- end }}
+    {{- include "rollout-route.checkPair" (merge (dict "other" . "otherKey" $key "namespace" $own) $) }}
   {{- end }}
 {{- end }}
 {{- end }}
 
-{{- /* What the selectors `one` and `other` have in common: the names of `pods` that both select, or that one includes the
-       other; empty if nothing. */}}
+{{- /* Fails if the pools of `backend` and `other` share a pod of their `namespace`. */}}
+{{- define "rollout-route.checkPair" -}}
+{{- $arguments := dict "root" .root "namespace" .namespace }}
+{{- $one := include "rollout-route.selector" (merge (dict "backend" .backend) $arguments) | fromJson }}
+{{- $other := include "rollout-route.selector" (merge (dict "backend" .other) $arguments) | fromJson }}
+{{- $shared := include "rollout-route.shared" (dict "one" $one "other" $other "pods" (get .pods .namespace)) }}
+{{- if $shared }}
+  {{- fail (printf "backend %s: InferencePools %s and %s select the same model servers (%s), so no weight between them moves a request, and deleting one pool's servers deletes the other's. Give each pool labels of its own in its selector; to go on all the same, add --set guards.pools=false" .backend.name .key .otherKey $shared) }}
+{{- end }}
+{{- end }}
+
+{{- /* What the selectors `one` and `other` have in common: `pods` that both select, up to three, or both selectors if
+       one includes the other and so shares every pod that is to come; empty if nothing. */}}
 {{- define "rollout-route.shared" -}}
 {{- $names := list }}
 {{- range .pods }}
@@ -53,29 +59,29 @@ and deleting the old pool would delete the servers of the new one.
 {{- end }}
 {{- $includes := include "rollout-route.selects" (dict "selector" .one "labels" .other) }}
 {{- $isIncluded := include "rollout-route.selects" (dict "selector" .other "labels" .one) }}
+{{- $both := list (include "rollout-route.labelSelector" .one) (include "rollout-route.labelSelector" .other) }}
 {{- if $names }}
-  {{- join ", " $names }}
+  {{- slice $names 0 (min 3 (len $names) | int) | join ", " }}
 {{- else if and .one .other (or $includes $isIncluded) }}
-  {{- printf "by %s and %s" (include "rollout-route.labelSelector" .one) (include "rollout-route.labelSelector" .other) }}
+  {{- printf "by %s" (join " and " $both) }}
 {{- end }}
 {{- end }}
 
-{{- /* Puts the pods of a `namespace` that do not end into the map `into`, unless they are there already: `name`, `labels`
-       and whether the pod is `ready`. No pod is read without guards.readiness. */}}
+{{- /* Puts the pods of a `namespace` that do not end into the map `into`, unless they are there already: `name`,
+       `labels` and whether the pod is `ready`. No pod is read without guards.readiness. */}}
 {{- define "rollout-route.readPods" -}}
-{{- if not (hasKey .into .namespace) }}
-  {{- $pods := list }}
-  {{- $found := dict }}
-  {{- if .root.Values.guards.readiness }}
-    {{- $found = lookup "v1" "Pod" .namespace "" }}
-  {{- end }}
-  {{- range $found.items }}
-    {{- $ended := or .metadata.deletionTimestamp (has .status.phase (list "Succeeded" "Failed")) }}
-    {{- $pod := dict "name" .metadata.name "labels" .metadata.labels "ready" (include "rollout-route.isReady" . | eq "true") }}
-    {{- $pods = empty $ended | ternary (append $pods $pod) $pods }}
-  {{- end }}
-  {{- $_ := set .into .namespace $pods }}
+{{- $found := dict }}
+{{- if and .root.Values.guards.readiness (not (hasKey .into .namespace)) }}
+  {{- $found = lookup "v1" "Pod" .namespace "" }}
 {{- end }}
+{{- $pods := default list (get .into .namespace) }}
+{{- range $found.items }}
+  {{- $ended := or .metadata.deletionTimestamp (has .status.phase (list "Succeeded" "Failed")) }}
+  {{- $isReady := include "rollout-route.isReady" . | eq "true" }}
+  {{- $pod := dict "name" .metadata.name "labels" .metadata.labels "ready" $isReady }}
+  {{- $pods = empty $ended | ternary (append $pods $pod) $pods }}
+{{- end }}
+{{- $_ := set .into .namespace $pods }}
 {{- end }}
 
 {{- /* "true" if a pod has the condition Ready. */}}

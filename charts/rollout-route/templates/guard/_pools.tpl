@@ -13,7 +13,8 @@
     {{- include "rollout-route.checkPool" $arguments }}
   {{- end }}
   {{- if $more }}
-    {{- include "rollout-route.readPods" (dict "root" $.root "namespace" (default $namespace .namespace) "into" $pods) }}
+    {{- $own := default $namespace .namespace }}
+    {{- include "rollout-route.readPods" (dict "root" $.root "namespace" $own "into" $pods) }}
     {{- $arguments := merge (dict "backend" . "key" $key "pods" $pods) $ }}
     {{- include "rollout-route.checkServers" $arguments }}
     {{- include "rollout-route.checkApart" $arguments }}

@@ -62,8 +62,8 @@
 {{- /* That the permission `name` of `guards` is among the values, and counts once; empty if it is not. */}}
 {{- define "rollout-route.permissionRemark" -}}
 {{- if get .guards .name }}
-  {{- printf "guards.%s=%v is part of this revision's values, and counts for this revision alone: " .name (get .guards .name) }}
-  {{- "a later revision that reuses it is checked as if it were false." }}
+  {{- printf "guards.%s=%v is part of this revision's values, " .name (get .guards .name) }}
+  {{- "and counts for this revision alone: a later revision that reuses it is checked as if it were false." }}
 {{- end }}
 {{- end }}
 
@@ -75,7 +75,8 @@
     {{- printf "DRIFT: the live route was changed by hand:\n%s\n" (join "\n" .) }}
     {{- printf "Helm overwrites that for certain only with %s." (include "rollout-route.overwrite" $) }}
   {{- else }}
-    {{- printf "guards.drift=%s is part of this revision's values, and counts for this revision alone; the live route was not changed by hand." $.root.Values.guards.drift }}
+    {{- printf "guards.drift=%s is part of this revision's values, " $.root.Values.guards.drift }}
+    {{- "and counts for this revision alone; the live route was not changed by hand." }}
   {{- end }}
 {{- end }}
 {{- end }}

@@ -32,8 +32,8 @@
 {{- toJson $refs }}
 {{- end }}
 
-{{- /* backendRef of a `backend` with its `weight`, as JSON. Its filter marks answers and refusals with the pool that the
-       gateway chose, in the header `poolHeader`. */}}
+{{- /* backendRef of a `backend` with its `weight`, as JSON. Its filter marks answers and refusals with the pool that
+       the gateway chose, in the header `poolHeader`. */}}
 {{- define "rollout-route.backendRef" -}}
 {{- $ref := set (include "rollout-route.poolRef" .backend | fromJson) "weight" .weight }}
 {{- with .root.Values.poolHeader }}
