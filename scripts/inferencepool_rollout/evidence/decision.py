@@ -3,9 +3,9 @@
 Each objective has a largest value that is fine (`accept`) and a smallest that must not pass (`detect`):
 
 - Error rate: Wald's sequential probability ratio test of `accept` against `detect` (Wald 1945, Annals of Mathematical
-  Statistics 16) with the thresholds 1/level and 1/miss, its evidence divided by the design effect of bursts
-  (traffic/bursts.py). Against the pool, at most the effect that independent bursts of the plan's mean size have, so
-  that a pool that fails for good is one long burst and still rolled back; for it, one such burst more than was seen.
+  Statistics 16) with the thresholds 1/level and 1/miss, adapted to bursts (traffic/bursts.py). Against the pool its
+  evidence is divided by the design effect of the bursts seen, or by that of bursts of the plan's mean size if it is
+  less: a pool that fails for good is one long burst, and is still rolled back. For the pool, bursts are counted.
 - Latency: the evidence that the ratio of the percentiles is above `accept` and that it is below `detect`
   (traffic/paired.py). It must outweigh its share of level or miss, and the ratio must be nearer to the bound that it is
   beyond, as in Wald's test: near the other bound nothing is decided. "Kept" must also have been true at CONFIRMED of
@@ -149,13 +149,14 @@ def judge_errors(objective: ErrorRate, failures: npt.NDArray[np.bool_], level: f
     """Judge the new pool's error rate; `failures` says of each request, in the order of sending, whether it failed."""
     low, high = objective.accept, objective.detect
     failed, requests = int(np.count_nonzero(failures)), len(failures)
-    log_ratio = failed * math.log(high / low) + (requests - failed) * math.log((1 - high) / (1 - low))
+    by_failure, by_success = math.log(high / low), math.log((1 - high) / (1 - low))
     sizes = bursts.cluster_sizes(failures)
-    against = min(bursts.effect(sizes), 2 * objective.burst - 1)
+    effect = min(bursts.effect(sizes), 2 * objective.burst - 1)
+    size = bursts.mean_size(sizes, objective.burst)
     state = State.OPEN
-    if log_ratio / against >= -math.log(level):
+    if (failed * by_failure + (requests - failed) * by_success) / effect >= -math.log(level):
         state = State.VIOLATED
-    elif log_ratio / bursts.effect(sizes, objective.burst) <= math.log(miss):
+    elif len(sizes) * by_failure + (requests - failed) / size * by_success <= math.log(miss):
         state = State.KEPT
     lowest, highest = anytime_interval(failed, requests, level)
     value = failed / requests if requests else math.nan

@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from benchmarks.plot import COLOURS, INK, MARKERS, MUTED
-from benchmarks.verdict.calibration import Row
+from kit.verdict.calibration import Row
 
 PANELS = (("equal", "equal pools rolled back, %"), ("as bad as detect", "pools as bad as detect passed, %"))
 

@@ -10,15 +10,15 @@ from typing import Annotated
 import typer
 
 from benchmarks.result import Result, machine
-from benchmarks.verdict import calibration
-from benchmarks.verdict.calibration import LEVEL, MISS, Row, as_json, calibrate, pairs, traffics
-from benchmarks.verdict.efficiency import Cost, costs
-from benchmarks.verdict.judges import JUDGES
 from benchmarks.verdict.picture import draw
-from benchmarks.verdict.traffic import Trace, read_trace
 from inferencepool_lab.command import run_command
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.progress import say
+from kit.verdict import calibration
+from kit.verdict.calibration import LEVEL, MISS, Row, as_json, calibrate, pairs, traffics
+from kit.verdict.efficiency import Cost, costs
+from kit.verdict.judges import JUDGES
+from kit.verdict.traffic import Trace, read_trace
 
 PICTURED = calibration.OBJECTIVES[1:2]
 

@@ -9,10 +9,10 @@ from scipy.stats import binom
 
 from inferencepool_rollout.evidence.decision import judge_errors
 from inferencepool_rollout.plan import ErrorRate
-from inferencepool_rollout.traffic.bursts import cluster_sizes, effect
+from inferencepool_rollout.traffic.bursts import cluster_sizes, effect, mean_size
 
-RUNS, REQUESTS = 60, 12_000
-LOOKS = np.unique(np.geomspace(50, REQUESTS, 30).astype(int))
+RUNS, REQUESTS = 40, 12_000
+LOOKS = np.unique(np.geomspace(50, REQUESTS, 16).astype(int))
 OBJECTIVE = ErrorRate(accept=0.01, detect=0.05)
 
 
@@ -58,4 +58,9 @@ def test_the_effect_of_single_failures_is_1_and_of_a_cluster_its_size() -> None:
     assert effect(np.array([1, 1, 1])) == 1
     assert effect(np.array([20])) == 20
     assert effect(np.array([], np.int64)) == 1
-    assert effect(np.array([], np.int64), expected=20) == 20
+
+
+def test_clusters_are_of_the_expected_size_until_many_are_seen() -> None:
+    assert mean_size(np.array([], np.int64), expected=20) == 20
+    assert mean_size(np.ones(1000, np.int64), expected=20) == pytest.approx(1, abs=0.1)
+    assert mean_size(np.ones(3, np.int64), expected=1) == 1

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from benchmarks.verdict.calibration import SLOW, SOON, outcome
-from benchmarks.verdict.efficiency import costs
-from benchmarks.verdict.judges import driver, fixed_size
-from benchmarks.verdict.traffic import STEP_SECONDS, Draw, Pair, drifting, steady
 from inferencepool_rollout.traffic.paired import Paired, Series
+from kit.verdict.calibration import SLOW, SOON, outcome
+from kit.verdict.efficiency import costs
+from kit.verdict.judges import driver, fixed_size
+from kit.verdict.traffic import STEP_SECONDS, Draw, Pair, drifting, steady
 
 RUNS = 24
 LOOKS = (60, 120, 160, 240, 320, 600, 1200, STEP_SECONDS)

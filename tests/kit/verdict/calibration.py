@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from benchmarks.verdict.judges import Judge, driver
-from benchmarks.verdict.traffic import STEP_SECONDS, Draw, Pair, Trace, drifting, steady, traced
 from inferencepool_rollout.evidence.decision import State, latency_state
 from inferencepool_rollout.plan import Latency
 from inferencepool_rollout.traffic.paired import Paired, Series
+from kit.verdict.judges import Judge, driver
+from kit.verdict.traffic import STEP_SECONDS, Draw, Pair, Trace, drifting, steady, traced
 
 LEVEL, MISS = 0.01 / (5 * 4), 0.01  # alpha 1 % over 5 steps of 4 objectives; power 99 %
 OBJECTIVES = (("ttft", 95, 1.3, 2.0), ("ttft", 95, 1.1, 1.5), ("e2e", 95, 1.1, 1.5), ("e2e", 50, 1.1, 1.3))

@@ -17,9 +17,9 @@ import numpy as np
 from scipy.special import ndtri
 from scipy.stats import norm
 
-from benchmarks.verdict.calibration import LEVEL, MISS
-from benchmarks.verdict.judges import Judge
-from benchmarks.verdict.traffic import PROBE_RATE, STEADY_SPREAD
+from kit.verdict.calibration import LEVEL, MISS
+from kit.verdict.judges import Judge
+from kit.verdict.traffic import PROBE_RATE, STEADY_SPREAD
 
 PAIRS = ((95, 1.3, 2.0), (95, 1.1, 1.5), (95, 1.05, 1.2), (50, 1.1, 1.3), (50, 1.05, 1.15))
 LONGEST = 8.0  # times the fixed-size test's requests

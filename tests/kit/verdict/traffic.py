@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import lfilter
 
-from benchmarks.verdict.servers import Floats, Integers, batching_server
+from kit.verdict.servers import Floats, Integers, batching_server
 
 STEP_SECONDS, PROBE_RATE = 1800, 6.7  # of a step, and requests/s to each pool
 REQUESTS = int(STEP_SECONDS * PROBE_RATE)

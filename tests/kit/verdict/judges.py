@@ -13,10 +13,10 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import ndtri
 
-from benchmarks.verdict.servers import Floats
 from inferencepool_rollout.evidence.decision import latency_state
 from inferencepool_rollout.plan import Latency
 from inferencepool_rollout.traffic.paired import Paired, Series
+from kit.verdict.servers import Floats
 
 Seen = tuple[Floats, Floats]
 Judge = Callable[[Seen, Seen, float, float, float, float, float], str]
