@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
+from inferencepool_rollout.drive.movers.helm import upgrade
 from kit.namespace import Refused
+from kit.plans import altered, plan_of
 from kit.route import Release
 
 KEEP = "--reset-then-reuse-values"
@@ -51,6 +54,14 @@ def test_force_counts_for_one_revision(release: Release) -> None:
     assert release.split() == {"pool-old": 100}
     with pytest.raises(Refused, match=r"true-\d+ is not in force: it is bound to another generation of the live route"):
         release.upgrade(KEEP, "--set", "weights.new=100")
+
+
+def test_the_tool_raises_the_limit_with_its_first_move_and_goes_on(release: Release, tmp_path: Path) -> None:
+    release.install()
+    plan = altered(plan_of(tmp_path), max_step=100)
+    for percent in (70, 0, 100):
+        release.upgrade(*upgrade(plan, percent)[3:])
+    assert release.split() == {"pool-new": 100}
 
 
 def test_allow_changes_counts_for_one_revision(release: Release) -> None:

@@ -17,7 +17,7 @@
 {{- if not .live.read }}
   {{- $offline := "no cluster was read (offline, or the namespace is new)" }}
   {{- $cause := ternary $offline "guards.enabled is false" .root.Values.guards.enabled }}
-  {{- printf "NOT CHECKED: %s. The live route and its pools were not looked at." $cause }}
+  {{- printf "NOT CHECKED: %s. No guard has read the live route and its pools." $cause }}
 {{- end }}
 {{- end }}
 
@@ -52,10 +52,12 @@
 {{- end }}
 {{- end }}
 
-{{- /* That the pools were not checked; empty if they were. */}}
+{{- /* Which guards of pools are off, and so did not check them; empty if none is. */}}
 {{- define "rollout-route.unjudgedRemark" -}}
 {{- if not .root.Values.guards.pools }}
-  {{- "NOT CHECKED: guards.pools is false. Whether the pools are there and accepted was not looked at." }}
+  {{- "NOT CHECKED: guards.pools is false. Whether the pools are there, accepted, ready and apart is not known." }}
+{{- else if not .root.Values.guards.readiness }}
+  {{- "NOT CHECKED: guards.readiness is false. Whether a model server of each pool is ready is not known." }}
 {{- end }}
 {{- end }}
 
