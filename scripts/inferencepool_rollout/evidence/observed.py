@@ -66,7 +66,8 @@ class Observed:
     def new_failures(self) -> npt.NDArray[np.bool_]:
         """Whether each of new_requests failed, in the order in which they were sent."""
         judged = (self.pool == "new") | (~self.good & (self.pool == NOBODY))
-        return ~self.good[judged][np.argsort(self.started[judged], kind="stable")]
+        failed: npt.NDArray[np.bool_] = ~self.good[judged][np.argsort(self.started[judged], kind="stable")]
+        return failed
 
     @cached_property
     def contradictions(self) -> int:

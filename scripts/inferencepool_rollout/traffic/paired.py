@@ -145,7 +145,7 @@ class Paired:
         low, high = (float(ndtri(self._q + side)) for side in (-near, near))
         old, new = ((scores > low) & (scores < high) for scores in self._scores)
         count = np.bincount(self._blocks[0], old, BLOCKS) + np.bincount(self._blocks[1], new, BLOCKS)
-        return drift.clusters(count)
+        return drift.clusters(count.astype(np.float64))
 
     @cached_property
     def _pairs(self) -> float:

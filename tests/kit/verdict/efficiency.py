@@ -51,7 +51,7 @@ def costs(judge: Judge, runs: int, seed: int, tries: Sequence[tuple[float, float
     """Yield the cost of each pair; the new pool is exactly at accept (to be kept), then at detect (to be violated)."""
     for percentile, accept, detect in tries:
         fixed = fixed_size(percentile, accept, detect)
-        rng, spent, wrong, undecided = np.random.default_rng([seed, percentile]), [], 0, 0
+        rng, spent, wrong, undecided = np.random.default_rng([seed, int(percentile)]), [], 0, 0
         for ratio, right in ((accept, "kept"), (detect, "violated")):
             ends = [_end(judge, rng, fixed, ratio, percentile, accept, detect) for _ in range(runs)]
             spent.append(float(np.mean([requests for _, requests in ends])) / fixed)
