@@ -30,7 +30,7 @@ STAGES = (
     Stage("install", ("install", "route", ROUTE), {}, OLD),
     Stage("shift", ("upgrade", "route", ROUTE, "--set", "weights.new=10"), OLD, SPLIT),
     Stage("finish", ALL_TO_NEW, SPLIT, NEW),
-    Stage("take back", ("rollback", "route"), NEW, SPLIT),
+    Stage("take back", ("rollback", "route", "2"), NEW, SPLIT),
     Stage("forward again", ALL_TO_NEW, SPLIT, NEW),
     Stage("remove old", ("uninstall", "pool-old", "--wait"), {"pool-new": 100}, {"pool-new": 100}),
 )
@@ -133,9 +133,9 @@ export PATH={tool("helm4").parent}:{tool("kubectl").parent}:$PATH
 curl -i {cluster.gateway_url}/v1/completions -H 'Content-Type: application/json' \\
   -d '{{"model": "food-review", "prompt": "San Francisco", "max_tokens": 16}}'
 helm history route
-helm rollback route
-helm install pool-old {POOL.relative_to(ROOT)} -f {POOL_VALUES.relative_to(ROOT)}
-./scripts/demo --down
+helm install pool-old {POOL.relative_to(ROOT)} -f {POOL_VALUES.relative_to(ROOT)} --wait
+helm rollback route 2
+./scripts/demo --down --name {cluster.name}
 """
 
 

@@ -234,6 +234,28 @@ def test_a_route_that_the_chart_can_not_make_is_refused_by_name(spoil: Any, said
         route_values(live)
 
 
+def mark(rule: Manifest, value: str) -> None:
+    """Let each backendRef set a header to a value, by default to its pool."""
+    for ref in rule["backendRefs"]:
+        change = {"set": [{"name": "x-pool", "value": value or f"default/{ref['name']}"}]}
+        ref["filters"] = [{"type": "ResponseHeaderModifier", "responseHeaderModifier": change}]
+
+
+def test_a_route_that_marks_answers_with_their_pool_goes_on_marking_them() -> None:
+    live = documents(GOLDEN / "route-split.yaml")[0]
+    mark(live["spec"]["rules"][0], "")
+    assert route_values(live)["poolHeader"] == "x-pool"
+    route = only(render("rollout-route", "llm-route", route_values(live)), "HTTPRoute")
+    assert route["spec"]["rules"][0]["backendRefs"] == live["spec"]["rules"][0]["backendRefs"]
+
+
+def test_filters_of_a_backend_that_the_chart_can_not_make_are_refused() -> None:
+    live = documents(GOLDEN / "route-split.yaml")[0]
+    mark(live["spec"]["rules"][0], "something else")
+    with pytest.raises(Failure, match="has filters in its backendRefs"):
+        route_values(live)
+
+
 def test_a_route_keeps_what_its_rules_add() -> None:
     live = documents(GOLDEN / "route-split.yaml")[0]
     header = {"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [{"name": "a", "value": "b"}]}}

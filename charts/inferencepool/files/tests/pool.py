@@ -1,6 +1,7 @@
 """Prints what `helm test` finds of a pool, and ends with 1 and every reason if something is wrong.
 
-Looks at the pool's conditions, at its endpoint picker, and asks each model server for its models.
+Reads the pool's conditions and its endpoint picker, asks each model server for its models, and compares the pool's pods
+with the selectors of the other pools of the namespace.
 """
 
 import json
@@ -21,7 +22,7 @@ ADMITTED_SECONDS = 15  # a network that enforces a NetworkPolicy lets a new pod 
 def main() -> int:
     """Run every check, even after one has failed."""
     reasons = []
-    for check in (check_pool, check_epp, check_model_servers):
+    for check in (check_pool, check_epp, check_model_servers, check_apart):
         try:
             reasons += check()
         except (OSError, ValueError) as error:
@@ -84,6 +85,28 @@ def check_model_servers() -> list[str]:
         missing = [model for model in json.loads(env("EXPECTED_MODELS")) if model not in served]
         if missing:
             reasons.append(f"model server {name} does not serve {', '.join(missing)}; it {waiting(pod)}")
+    return reasons
+
+
+def check_apart() -> list[str]:
+    """Return which other pools select a model server of this one: then a route's weights between them shift nothing."""
+    others = [
+        pool
+        for pool in api(f"/apis/{env('POOL_VERSION')}/namespaces/{env('NAMESPACE')}/inferencepools")["items"]
+        if pool["metadata"]["name"] != env("POOL")
+    ]
+    reasons = []
+    for pod in pods("model-server"):
+        labels = pod["metadata"].get("labels", {}).items()
+        for other in others:
+            selector = other["spec"]["selector"]
+            wanted = selector.get("matchLabels", selector)
+            if wanted and wanted.items() <= labels:
+                reasons.append(
+                    f"model server {pod['metadata']['name']} is selected by the InferencePool "
+                    f"{other['metadata']['name']} too ({', '.join(f'{k}={v}' for k, v in wanted.items())}); "
+                    "give each pool labels of its own"
+                )
     return reasons
 
 

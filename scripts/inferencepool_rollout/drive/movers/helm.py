@@ -22,7 +22,8 @@ def upgrade(plan: Plan, percent: int) -> Sequence[str]:
     """Return the words of the helm command that gives the new pool `percent`."""
     route, limit = plan.route, []
     if plan.max_step != CHART_MAX_STEP:
-        limit = ["--set", f"guards.maxStep={plan.max_step}"]
+        # the chart takes a change of its limit together with weight only by permission, which counts for one revision
+        limit = ["--set", f"guards.maxStep={plan.max_step}", "--set", "guards.allowChanges=true"]
     weight = f"weights.{route.backend}={percent}"
     return ("upgrade", route.release, route.chart, "--reset-then-reuse-values", "--set", weight, *limit)
 
