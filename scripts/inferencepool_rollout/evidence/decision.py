@@ -34,7 +34,7 @@ from scipy.special import ndtri
 from inferencepool_rollout.evidence.observed import Observed
 from inferencepool_rollout.plan import ErrorRate, Latency, Plan, Step, Unit
 from inferencepool_rollout.traffic import bursts
-from inferencepool_rollout.traffic.paired import EARLIEST, FEWEST_BEYOND, GROSS_SECONDS, Paired, Series
+from inferencepool_rollout.traffic.paired import EARLIEST, FEWEST_BEYOND, Paired, Series
 from inferencepool_rollout.traffic.sequential import anytime_interval
 
 LEVEL_SHARE, MISS_SHARE, EARLY_SHARE = 1 / 2, 1 / 2, 1 / 10
@@ -186,7 +186,7 @@ def judge_latency(
 
 def latency_state(objective: Latency, paired: Paired, level: float, miss: float) -> State:
     """Return what a window shows of a percentile."""
-    if paired.seconds >= GROSS_SECONDS and paired.grossly(objective.accept):
+    if paired.grossly(objective.accept):
         return State.VIOLATED
     if not paired.enough:
         return State.OPEN

@@ -32,7 +32,8 @@ EARLIEST = 100.0  # s
 SETTLED = 3  # times `earliest`
 SEEN_DRIFT = 0.1  # probability of a drift from which on it counts as seen
 FEWEST_BEYOND = 5  # requests of either pool beyond the percentile
-GROSS, GROSS_SECONDS, GROSS_REQUESTS = 4.2, 50.0, 20
+GROSS, GROSS_LATER, GROSS_REQUESTS = 5.0, 7.5, 20
+GROSS_SECONDS, GROSS_LATER_SECONDS = 50.0, 75.0
 GROSS_MARKS = (0.25, 0.5, 0.75)
 NEVER = 1e-300
 
@@ -107,12 +108,16 @@ class Paired:
         """Whether the new pool's quartiles are, in the geometric mean, GROSS times `ratio` times as long, or longer.
 
         Equal pools do not differ so much over a minute, however little of their drift is seen; that is an assumption.
+        Since a window is looked at often, it must be GROSS_LATER times once the minute is over.
         """
+        if self.seconds < GROSS_SECONDS:
+            return False
         new = np.concatenate([self._sorted_new, self._new.pending])
         if min(len(new), len(self._sorted_old)) < GROSS_REQUESTS:
             return False
+        factor = GROSS if self.seconds < GROSS_LATER_SECONDS else GROSS_LATER
         quartiles = [np.quantile(values, GROSS_MARKS) for values in (new, self._sorted_old)]
-        return bool(np.log(quartiles[0] / quartiles[1]).mean() >= math.log(GROSS * ratio))
+        return bool(np.log(quartiles[0] / quartiles[1]).mean() >= math.log(factor * ratio))
 
     @cached_property
     def _posterior(self) -> tuple[float, Floats]:
@@ -141,8 +146,8 @@ class Paired:
 
     def _clusters(self) -> float:
         """How many clusters the requests around the percentile come from."""
-        near = min(self._q, 1 - self._q) / 2
-        low, high = (float(ndtri(self._q + side)) for side in (-near, near))
+        half = min(self._q, 1 - self._q) / 2
+        low, high = (float(ndtri(self._q + side)) for side in (-half, half))
         old, new = ((scores > low) & (scores < high) for scores in self._scores)
         count = np.bincount(self._blocks[0], old, BLOCKS) + np.bincount(self._blocks[1], new, BLOCKS)
         return drift.clusters(count.astype(np.float64))
@@ -155,7 +160,8 @@ class Paired:
     @cached_property
     def _blocks(self) -> tuple[drift.Integers, drift.Integers]:
         length = self.seconds * (1 + 1e-9)
-        return tuple(drift.block_of(series.ended - self._began, length) for series in (self._old, self._new))  # type: ignore[return-value]
+        old, new = (drift.block_of(series.ended - self._began, length) for series in (self._old, self._new))
+        return old, new
 
     @cached_property
     def _scores(self) -> tuple[Floats, Floats]:
