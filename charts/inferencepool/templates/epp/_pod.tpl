@@ -28,7 +28,7 @@ spec:
       type: RuntimeDefault
   containers:
     - name: epp
-      image: {{ include "inferencepool.eppImage" . }}
+      image: {{ include "inferencepool.eppImage" . | quote }}
       imagePullPolicy: {{ .Values.epp.image.pullPolicy }}
       args:
         {{- include "inferencepool.eppArgs" . | fromJsonArray | toYaml | nindent 8 }}

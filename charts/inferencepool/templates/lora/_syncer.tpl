@@ -1,6 +1,6 @@
-{{- /* Image of the syncer: lora.syncer.image, its tag the chart's appVersion if empty. */}}
+{{- /* Image of the syncer: lora.syncer.image, its tag the chart's appVersion if empty, whose + no tag can have. */}}
 {{- define "inferencepool.syncerImage" -}}
-{{- $preset := dict "tag" .Chart.AppVersion }}
+{{- $preset := dict "tag" (replace "+" "_" .Chart.AppVersion) }}
 {{- include "inferencepool.image" (dict "root" . "image" .Values.lora.syncer.image "preset" $preset) }}
 {{- end }}
 
@@ -8,7 +8,7 @@
        changes. */}}
 {{- define "inferencepool.syncer" -}}
 - name: lora-syncer
-  image: {{ include "inferencepool.syncerImage" . }}
+  image: {{ include "inferencepool.syncerImage" . | quote }}
   imagePullPolicy: {{ .Values.lora.syncer.image.pullPolicy }}
   restartPolicy: Always
   env:

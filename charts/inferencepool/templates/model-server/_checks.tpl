@@ -151,9 +151,26 @@
 {{- end }}
 {{- end }}
 
-{{- /* Fails if modelServer.preset can't span the nodes of a leaderWorkerSet. */}}
+{{- /* Fails if modelServer.preset can't span the nodes of a leaderWorkerSet, or its objects could not have names. */}}
 {{- define "inferencepool.checkLeaderWorkerSet" -}}
+{{- include "inferencepool.checkGroupNames" . }}
 {{- if not (include "inferencepool.modelServer" . | fromJson).multiNode }}
   {{- fail (printf "leaderWorkerSet.enabled is true, but modelServer.preset %s serves from one node; set leaderWorkerSet.enabled=false" .Values.modelServer.preset) }}
+{{- end }}
+{{- end }}
+
+{{- /* Fails if the release's name is none that a LeaderWorkerSet makes names from: that of a Service, which begins with
+       a letter, and with `-`, a group's number, `-` and a hash of 10 characters the value of a label (63 at most). */}}
+{{- define "inferencepool.checkGroupNames" -}}
+{{- $scaled := ternary 1 .Values.autoscaling.maxReplicas (empty .Values.autoscaling.type) }}
+{{- $most := max (include "inferencepool.replicas" . | int) $scaled }}
+{{- $surge := .Values.modelServer.rollingUpdate.maxSurge }}
+{{- $groups := ternary (add $most $surge) (mul $most 2) (not (kindIs "string" $surge)) }}
+{{- $room := sub 51 (sub $groups 1 | max 0 | toString | len) | int }}
+{{- if gt (len .Release.Name) $room }}
+  {{- fail (printf "leaderWorkerSet.enabled is true, but the release's name %s has %d characters and the labels of a group's pods have room for %d of them; give the release a shorter name" .Release.Name (len .Release.Name) $room) }}
+{{- end }}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" .Release.Name) }}
+  {{- fail (printf "leaderWorkerSet.enabled is true, but its Service can't be named %s like the release: a Service's name begins with a letter and has letters, digits and - alone; name the release so" .Release.Name) }}
 {{- end }}
 {{- end }}

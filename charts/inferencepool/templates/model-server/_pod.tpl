@@ -72,7 +72,7 @@ spec:
 {{- $drain := .Values.modelServer.drain }}
 {{- $untilLeaderEnds := add $drain.preStopSeconds $drain.longestGenerationSeconds -}}
 - name: model-server
-  image: {{ include "inferencepool.modelServerImage" . }}
+  image: {{ include "inferencepool.modelServerImage" . | quote }}
   imagePullPolicy: {{ .Values.modelServer.image.pullPolicy }}
   {{- with $preset.command }}
   command:
@@ -98,12 +98,12 @@ spec:
     {{- include "inferencepool.startupProbe" (dict "root" . "preset" $preset) | nindent 4 }}
   readinessProbe:
     httpGet:
-      path: {{ $preset.healthPath }}
+      path: {{ $preset.healthPath | quote }}
       port: http
     {{- toYaml .Values.modelServer.readinessProbe | nindent 4 }}
   livenessProbe:
     httpGet:
-      path: {{ $preset.healthPath }}
+      path: {{ $preset.healthPath | quote }}
       port: http
     {{- toYaml .Values.modelServer.livenessProbe | nindent 4 }}
   {{- end }}
@@ -168,7 +168,7 @@ exec:
 timeoutSeconds: {{ add $warmUp.timeoutSeconds 5 }}
 {{- else -}}
 httpGet:
-  path: {{ .preset.healthPath }}
+  path: {{ .preset.healthPath | quote }}
   port: http
 {{- end }}
 periodSeconds: 1
@@ -216,7 +216,7 @@ failureThreshold: {{ $values.modelServer.startupSeconds }}
 - name: shm
   emptyDir:
     medium: Memory
-    sizeLimit: {{ .Values.modelServer.sharedMemorySize }}
+    sizeLimit: {{ .Values.modelServer.sharedMemorySize | quote }}
 - name: tmp
   emptyDir: {}
 - name: adapters
