@@ -1,4 +1,4 @@
-"""Names, labels, image references and numbers are ones that the API server takes, whatever release and chart are called."""
+"""Names, labels, image references and numbers are ones that the API server takes, whatever a release is called."""
 
 from __future__ import annotations
 
@@ -80,7 +80,10 @@ def test_whole_numbers_are_printed_as_such(helm: str) -> None:
         assert [text for text in written if re.search(r"\de\+\d", text)] == []
 
 
-SCRAPED = ["--set=observability.serviceMonitor.enabled=true,observability.podMonitor.enabled=true,epp.metricsAuth=false"]
+SCRAPED = [
+    "--set=observability.serviceMonitor.enabled=true,observability.podMonitor.enabled=true",
+    "--set=epp.metricsAuth=false",
+]
 
 
 @pytest.mark.parametrize("key", ["modelServer.startupSeconds", "modelServer.replicas", "epp.replicas", "lora.maxLoras"])

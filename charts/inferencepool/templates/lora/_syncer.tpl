@@ -16,6 +16,9 @@
       value: /config/configmap.yaml
     - name: LORA_SYNCER_MAX_ADAPTERS
       value: {{ .Values.lora.maxCpuLoras | quote }}
+    {{- with include "inferencepool.apiKeyEnv" . }}
+    {{- . | nindent 4 }}
+    {{- end }}
   ports:
     - name: syncer
       containerPort: 8080

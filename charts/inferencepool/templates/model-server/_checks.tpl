@@ -1,6 +1,7 @@
 {{- /* All checks of model, modelServer, accelerator, autoscaling and leaderWorkerSet. */}}
 {{- define "inferencepool.checkModelServer" -}}
 {{- include "inferencepool.checkServer" . }}
+{{- include "inferencepool.checkApiKey" . }}
 {{- include "inferencepool.checkDrain" . }}
 {{- include "inferencepool.checkRollingUpdate" . }}
 {{- include "inferencepool.checkModelSource" . }}
@@ -40,6 +41,25 @@
 {{- end }}
 {{- if and .Values.modelServer.warmUp.enabled (not $preset.warmUpCommand) }}
   {{- fail (printf "modelServer.warmUp.enabled asks for a first token from inside the container, but the image of modelServer.preset %s has no HTTP client for the warm-up request; set modelServer.warmUp.enabled=false" $name) }}
+{{- end }}
+{{- end }}
+
+{{- /* Fails if the server has a key that others would lack, or takes none. */}}
+{{- define "inferencepool.checkApiKey" -}}
+{{- $remedy := "name its Secret in modelServer.apiKey, so that the syncer, the warm-up and helm test get it too" }}
+{{- range .Values.modelServer.extraArgs }}
+  {{- if regexMatch "^--api-key(=|$)" . }}
+    {{- fail (printf "modelServer.extraArgs has --api-key; leave it out and %s" $remedy) }}
+  {{- end }}
+{{- end }}
+{{- range .Values.modelServer.extraEnv }}
+  {{- if eq .name "VLLM_API_KEY" }}
+    {{- fail (printf "modelServer.extraEnv has VLLM_API_KEY; leave it out and %s" $remedy) }}
+  {{- end }}
+{{- end }}
+{{- $takesKey := hasKey (include "inferencepool.modelServer" . | fromJson) "apiKeyArgs" }}
+{{- if and .Values.modelServer.apiKey.secretName (not $takesKey) }}
+  {{- fail (printf "modelServer.apiKey.secretName is given, but the model server %s asks for no API key; empty it" .Values.modelServer.preset) }}
 {{- end }}
 {{- end }}
 

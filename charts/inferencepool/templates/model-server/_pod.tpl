@@ -132,17 +132,19 @@ spec:
 {{- end }}
 
 {{- /* Arguments of the server as a JSON list, from `root`, `role` and `preset`: the preset's, those of a
-       leaderWorkerSet, the adapters of lora.mode static, modelServer.extraArgs. */}}
+       leaderWorkerSet, the adapters of lora.mode static, those of modelServer.apiKey, modelServer.extraArgs. */}}
 {{- define "inferencepool.modelServerArgs" -}}
 {{- $multiNode := ternary dict .preset.multiNode (eq .role "server") }}
 {{- $args := concat (.preset.args | default list) ($multiNode.args | default list) }}
 {{- $workerArgs := ternary ($multiNode.workerArgs | default list) list (eq .role "worker") }}
 {{- $loraModules := include "inferencepool.loraModules" .root | fromJsonArray }}
-{{- concat $args $workerArgs $loraModules .root.Values.modelServer.extraArgs | toJson }}
+{{- $hasKey := ne .root.Values.modelServer.apiKey.secretName "" }}
+{{- $apiKeyArgs := ternary (.preset.apiKeyArgs | default list) list $hasKey }}
+{{- concat $args $workerArgs $loraModules $apiKeyArgs .root.Values.modelServer.extraArgs | toJson }}
 {{- end }}
 
 {{- /* Environment of the server as a JSON list, from `root` and `preset`: the preset's, the token of
-       model.huggingFaceToken, modelServer.extraEnv. */}}
+       model.huggingFaceToken, the key of modelServer.apiKey, modelServer.extraEnv. */}}
 {{- define "inferencepool.modelServerEnv" -}}
 {{- $env := .preset.env | default list }}
 {{- $secret := .root.Values.model.huggingFaceToken }}
@@ -150,7 +152,7 @@ spec:
   {{- $token := dict "secretKeyRef" (dict "name" $secret.secretName "key" $secret.key) }}
   {{- $env = append $env (dict "name" "HF_TOKEN" "valueFrom" $token) }}
 {{- end }}
-{{- concat $env .root.Values.modelServer.extraEnv | toJson }}
+{{- concat $env (include "inferencepool.apiKeyEnv" .root | fromYamlArray) .root.Values.modelServer.extraEnv | toJson }}
 {{- end }}
 
 {{- /* Startup probe of the server, from `root` and `preset`: its health path, or with modelServer.warmUp a first
