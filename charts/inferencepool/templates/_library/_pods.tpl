@@ -12,6 +12,22 @@
 {{- end }}
 {{- end }}
 
+{{- /* Security context of a container that passes the restricted profile of Pod Security and writes nothing. */}}
+{{- define "inferencepool.restricted" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end }}
+
+{{- /* Security context of a pod that passes that profile. */}}
+{{- define "inferencepool.restrictedPod" -}}
+runAsNonRoot: true
+runAsUser: 65532
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
 {{- /* Pull secrets of a pod, from global.imagePullSecrets. */}}
 {{- define "inferencepool.pullSecrets" -}}
 {{- with .Values.global.imagePullSecrets -}}

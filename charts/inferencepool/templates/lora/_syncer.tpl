@@ -35,14 +35,9 @@
       port: syncer
     periodSeconds: 5
   securityContext:
-    allowPrivilegeEscalation: false
-    readOnlyRootFilesystem: true
-    runAsNonRoot: true
-    runAsUser: 65532
-    capabilities:
-      drop: [ALL]
-    seccompProfile:
-      type: RuntimeDefault
+    {{- $user := include "inferencepool.restrictedPod" . | fromYaml }}
+    {{- $own := include "inferencepool.restricted" . | fromYaml | merge $user }}
+    {{- include "inferencepool.over" (dict "own" $own "given" .Values.lora.syncer.securityContext) | nindent 4 }}
   resources:
     {{- toYaml .Values.lora.syncer.resources | nindent 4 }}
   volumeMounts:

@@ -14,11 +14,10 @@ metadata:
   {{- end }}
 spec:
   {{- include "inferencepool.pullSecrets" . | nindent 2 }}
-  {{- $classes := pick .Values.modelServer "priorityClassName" "runtimeClassName" "schedulerName" }}
-  {{- with include "inferencepool.withoutEmpty" $classes }}
+  {{- with include "inferencepool.podSettings" . }}
   {{- . | nindent 2 }}
   {{- end }}
-  automountServiceAccountToken: false
+  automountServiceAccountToken: {{ .Values.modelServer.automountServiceAccountToken }}
   enableServiceLinks: false
   terminationGracePeriodSeconds: {{ .Values.modelServer.drain.terminationGracePeriodSeconds }}
   {{- with include "inferencepool.initContainers" (dict "root" . "isWorker" $isWorker) | trim }}
@@ -39,6 +38,17 @@ spec:
   volumes:
     {{- include "inferencepool.modelServerVolumes" . | nindent 4 }}
 {{- end }}
+{{- end }}
+
+{{- /* Fields of the pods that are values of modelServer as they stand, as YAML; a pod with the node's network asks the
+       cluster's DNS all the same. */}}
+{{- define "inferencepool.podSettings" -}}
+{{- $server := .Values.modelServer }}
+{{- $fields := pick $server "priorityClassName" "runtimeClassName" "schedulerName" "serviceAccountName"
+  "hostNetwork" "hostIPC" }}
+{{- $_ := set $fields "securityContext" $server.podSecurityContext }}
+{{- $_ := set $fields "dnsPolicy" (ternary "ClusterFirstWithHostNet" "" $server.hostNetwork) }}
+{{- include "inferencepool.withoutEmpty" $fields }}
 {{- end }}
 
 {{- /* Labels of the pods of a `component` (model-server or model-server-worker), from `root`: modelServer.podLabels,
@@ -108,7 +118,8 @@ spec:
     {{- toYaml .Values.modelServer.livenessProbe | nindent 4 }}
   {{- end }}
   securityContext:
-    {{- toYaml $preset.securityContext | nindent 4 }}
+    {{- $given := .Values.modelServer.securityContext }}
+    {{- include "inferencepool.over" (dict "own" $preset.securityContext "given" $given) | nindent 4 }}
   resources:
     {{- include "inferencepool.modelServerResources" . | nindent 4 }}
   volumeMounts:
