@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterator
 
 import pytest
 
-from clusters import standing
 from inferencepool_lab.builds.tools import tool
 from inferencepool_lab.cluster.handle import Cluster
+from kit.cluster import standing
+from kit.namespace import Namespace, new_namespace
 
 NAME, PORT = "inferencepool-test", 18081
 
@@ -41,9 +41,7 @@ def kube_config(cluster: Cluster, kubectl_on_path: None) -> str:
 
 
 @pytest.fixture
-def namespace(cluster: Cluster) -> Iterator[str]:
+def namespace(cluster: Cluster) -> Iterator[Namespace]:
     """A namespace of the test's own, gone with all that is in it when the test ends."""
-    name = f"test-{uuid.uuid4().hex[:8]}"
-    cluster.kubectl("create", "namespace", name)
-    yield name
-    cluster.kubectl("delete", "namespace", name, "--wait=false")
+    with new_namespace(cluster, "test") as made:
+        yield made

@@ -1,22 +1,14 @@
-"""How long each phase of `./scripts/demo` takes on a warm cache; leaves its cluster up for what is measured next.
-
-python tests/benchmarks/demo_phases.py [--name inferencepool-demo] [--port 18080]
-"""
+"""How long each phase of `./scripts/demo` takes on a warm cache; leaves its cluster up for what is measured next."""
 
 from __future__ import annotations
 
-import argparse
 import re
 import subprocess
-import sys
 import time
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
-
-from benchmarks.result import Result  # noqa: E402
-from inferencepool_rollout.failure import Failure  # noqa: E402
+from benchmarks.result import Result
+from inferencepool_rollout.failure import Failure
+from kit.charts import ROOT
 
 PHASE = re.compile(r"^\d\d:\d\d:\d\d  (.+): ([\d.]+) s$", re.MULTILINE)
 STAGES = "the stages"
@@ -45,16 +37,3 @@ def measure(name: str, port: int) -> Result:
         ("phase", "s"),
         rows,
     )
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--name", default="inferencepool-demo", help="name of the kind cluster")
-    parser.add_argument("--port", type=int, default=18080, help="port of 127.0.0.1 for its Gateway")
-    options = parser.parse_args()
-    measure(options.name, options.port).show()
-
-
-if __name__ == "__main__":
-    main()

@@ -1,14 +1,11 @@
 """How many short completions a second one core can ask for, ours beside hey, and wrk where it is on PATH.
 
-    python tests/benchmarks/load_rate.py [--seconds 5] [--workers 16]
-
 Every generator is held on the first core. In process: an aiohttp server shares the generator's process and core.
 Apart: a bare server, faster than any of the generators, has the second core to itself.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import multiprocessing
@@ -16,21 +13,16 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
-
-from benchmarks.result import Result  # noqa: E402
-from inferencepool_lab.builds.programs import compiled  # noqa: E402
-from inferencepool_rollout.traffic.load import Plan, send  # noqa: E402
-from inferencepool_rollout.traffic.request import Completion  # noqa: E402
-from unit.traffic.completion_servers import serving, whole  # noqa: E402
+from benchmarks.result import Result
+from inferencepool_lab.builds.programs import compiled
+from inferencepool_rollout.traffic.load import Plan, send
+from inferencepool_rollout.traffic.request import Completion
+from kit.completion_servers import serving, whole
 
 REQUEST = Completion("food-review", max_tokens=4)
 CHOICE = {"index": 0, "text": "It was fine.", "finish_reason": "stop"}
@@ -149,16 +141,3 @@ def held_on(core: int) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=5)
-    parser.add_argument("--workers", type=int, default=16)
-    options = parser.parse_args()
-    measure(options.workers, options.seconds).show()
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,5 @@
 """How true the probe's TTFT is, beside the one that the server's own clock measures.
 
-    python tests/benchmarks/probe_clock.py [--rate 200] [--seconds 10]
-
 The server streams TOKENS tokens an answer on the last core, and notes for each when the request came and when it
 wrote the first token. The probe is held on the first core, once with nothing beside it, once beside a thread of its
 starter that computes for a fifth of the time, as a rollout does that judges a long step every second.
@@ -9,7 +7,6 @@ starter that computes for a fifth of the time, as a rollout does that judges a l
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import gc
 import json
@@ -17,26 +14,21 @@ import multiprocessing
 import os
 import random
 import re
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import cast
 
 import numpy as np
 import uvloop
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
-
-from benchmarks.load_rate import held_on  # noqa: E402
-from benchmarks.result import Result  # noqa: E402
-from inferencepool_rollout.traffic.apart import apart  # noqa: E402
-from inferencepool_rollout.traffic.load import Plan  # noqa: E402
-from inferencepool_rollout.traffic.request import Completion  # noqa: E402
+from benchmarks.load_rate import held_on
+from benchmarks.result import Result
+from inferencepool_rollout.traffic.apart import apart
+from inferencepool_rollout.traffic.load import Plan
+from inferencepool_rollout.traffic.request import Completion
 
 TOKENS = 32
 FIRST_SECONDS = (0.02, 0.08)
@@ -162,16 +154,3 @@ def measure(rate: float, seconds: float) -> Result:
         ("beside it", "streams/s", "p50, ms", "p90, ms", "p99, ms", "max, ms", "sent late, p99, ms"),
         rows,
     )
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rate", type=float, default=200)
-    parser.add_argument("--seconds", type=float, default=10)
-    options = parser.parse_args()
-    measure(options.rate, options.seconds).show()
-
-
-if __name__ == "__main__":
-    main()

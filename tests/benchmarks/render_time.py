@@ -1,40 +1,21 @@
 """How long helm takes to render our default release, beside upstream's chart of the EPP in the same run.
 
-    python tests/benchmarks/render_time.py [--runs 20] [--helm helm4]
-
 Each chart is rendered `runs` times, in turn; told are the medians and their ratio. The time that helm takes for a chart
 of one ConfigMap is told too: it is the part that no chart can save.
 """
 
 from __future__ import annotations
 
-import argparse
-import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
-
-from benchmarks.result import Result  # noqa: E402
-from inferencepool_lab.builds.programs import module_folder  # noqa: E402
-from inferencepool_lab.builds.tools import tool  # noqa: E402
-
-
-def upstream(folder: Path) -> list[str]:
-    """Upstream's chart with the library that it depends on, and the one value that it wants."""
-    charts = module_folder("inference-extension") / "config/charts"
-    chart = shutil.copytree(charts / "inferencepool", folder / "upstream", copy_function=shutil.copyfile)
-    for path in (chart, *(path for path in chart.rglob("*") if path.is_dir())):
-        path.chmod(0o755)
-    shutil.copytree(charts / "epplib", chart / "charts/epplib", copy_function=shutil.copyfile)
-    for path in (path for path in chart.rglob("*") if path.is_dir()):
-        path.chmod(0o755)
-    return [str(chart), "--set", "inferencePool.modelServers.matchLabels.app=pool-old"]
+from benchmarks.result import Result
+from inferencepool_lab.builds.tools import tool
+from kit.charts import CHARTS
+from kit.upstream_chart import upstream
 
 
 def smallest(folder: Path) -> list[str]:
@@ -58,7 +39,7 @@ def measure(runs: int, helm_name: str) -> Result:
     helm = tool(helm_name)
     with tempfile.TemporaryDirectory() as folder:
         charts = {
-            "ours": [str(ROOT / "charts/inferencepool")],
+            "ours": [str(CHARTS / "inferencepool")],
             "upstream v1.5.0": upstream(Path(folder)),
             "one ConfigMap": smallest(Path(folder)),
         }
@@ -75,16 +56,3 @@ def measure(runs: int, helm_name: str) -> Result:
         ("chart", "median, ms"),
         [(name, f"{1000 * median:.1f}") for name, median in medians.items()],
     )
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=20)
-    parser.add_argument("--helm", choices=["helm4", "helm3"], default="helm4")
-    options = parser.parse_args()
-    measure(options.runs, options.helm).show()
-
-
-if __name__ == "__main__":
-    main()

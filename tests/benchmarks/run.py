@@ -1,31 +1,24 @@
-"""All benchmarks, or those that are named, one after the other; only all of them write docs/benchmarks.md.
-
-./scripts/bench                  everything: a cluster of the demo's own is made, and removed at the end
-./scripts/bench render scale     these parts, printed; propagation and scale use the cluster of --name if it is up
-"""
+"""All benchmarks, or those that are named, one after the other; only all of them write docs/benchmarks.md."""
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
-
-from benchmarks import demo_phases, load_rate, probe_clock, propagation, render_time, scale  # noqa: E402
-from benchmarks.plot import plot  # noqa: E402
-from benchmarks.result import Result, machine  # noqa: E402
-from inferencepool_lab import demo  # noqa: E402
-from inferencepool_lab.cluster.handle import Cluster  # noqa: E402
-from inferencepool_lab.command import run_command  # noqa: E402
-from inferencepool_lab.ready import ready  # noqa: E402
-from inferencepool_rollout.progress import step  # noqa: E402
-from inferencepool_rollout.traffic.attribution import pool_pods  # noqa: E402
+from benchmarks import demo_phases, load_rate, probe_clock, propagation, render_time, scale
+from benchmarks.plot import plot
+from benchmarks.result import Result, machine
+from inferencepool_lab import demo
+from inferencepool_lab.cluster.handle import Cluster
+from inferencepool_lab.command import run_command
+from inferencepool_lab.ready import ready
+from inferencepool_rollout.progress import step
+from inferencepool_rollout.traffic.attribution import pool_pods
+from kit.charts import ROOT
+from kit.namespace import Namespace
 
 NAME, PORT = "inferencepool-demo", 18080
 PAGE, PLOT = ROOT / "docs/benchmarks.md", ROOT / "docs/benchmarks.svg"
@@ -49,7 +42,7 @@ def parts(name: str, port: int) -> Mapping[str, Callable[[], Result]]:
         "load": lambda: load_rate.measure(workers=16, length=5),
         "probe": lambda: probe_clock.measure(rate=200, seconds=10),
         "demo": lambda: demo_phases.measure(name, port),
-        "propagation": lambda: propagation.measure(with_pools(name, port), "default", changes=20),
+        "propagation": lambda: propagation.measure(Namespace(with_pools(name, port), "default"), changes=20),
         "scale": lambda: scale.measure(ready(name, port)),
     }
 

@@ -1,36 +1,28 @@
 """How rendering and server-side apply grow: adapters of a pool, pools of a namespace, backends of a route.
 
-    python tests/benchmarks/scale.py [--name inferencepool-demo] [--port 18080]
-
 Everything is really applied, into a namespace of its own whose quota lets no pod in, and deleted afterwards. The time
 of rendering is helm's, one call a release; that of applying is kubectl's, one call for all releases of a size.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import yaml
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
+from benchmarks.result import Line, Result
+from inferencepool_lab.builds.tools import tool
+from inferencepool_lab.cluster.handle import Cluster
+from inferencepool_rollout.process import run
+from kit.charts import CHARTS
+from kit.namespace import Namespace, new_namespace
 
-from benchmarks.result import Line, Result  # noqa: E402
-from inferencepool_lab.builds.tools import tool  # noqa: E402
-from inferencepool_lab.cluster.handle import Cluster  # noqa: E402
-from inferencepool_lab.docker import ensure  # noqa: E402
-from inferencepool_rollout.process import run  # noqa: E402
-
-NAMESPACE = "scale"
 RUNS = 3
 NO_PODS = {
     "apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "no-pods"}, "spec": {"hard": {"pods": "0"}},
@@ -74,25 +66,22 @@ GROWTHS = (
 )
 
 
-def render(releases: Releases) -> str:
+def render(releases: Releases, namespace: str) -> str:
     """Render each release by a helm of its own; a refusal ends the benchmark."""
     texts = []
     for chart, name, values in releases:
-        path = str(ROOT / "charts" / chart)
-        words = [str(tool("helm4")), "template", name, path, "--namespace", NAMESPACE, "--no-hooks", "-f", "-"]
+        path = str(CHARTS / chart)
+        words = [str(tool("helm4")), "template", name, path, "--namespace", namespace, "--no-hooks", "-f", "-"]
         texts.append(run(words, stdin=json.dumps(values)))
     return "\n---\n".join(texts)
 
 
 @contextmanager
-def empty_namespace(cluster: Cluster) -> Iterator[None]:
+def empty_namespace(cluster: Cluster) -> Iterator[Namespace]:
     """A namespace in which nothing runs."""
-    cluster.kubectl("create", "namespace", NAMESPACE)
-    try:
-        cluster.kubectl("--namespace", NAMESPACE, "apply", "--filename=-", stdin=yaml.safe_dump(NO_PODS))
-        yield
-    finally:
-        cluster.kubectl("delete", "namespace", NAMESPACE, "--wait")
+    with new_namespace(cluster, "scale", wait=True) as namespace:
+        namespace.apply(NO_PODS)
+        yield namespace
 
 
 def seconds(call: Callable[[], object], times: int = 1) -> float:
@@ -105,9 +94,9 @@ def seconds(call: Callable[[], object], times: int = 1) -> float:
     return statistics.median(taken)
 
 
-def apply(cluster: Cluster, text: str) -> None:
+def apply(namespace: Namespace, text: str) -> None:
     """Apply manifests on the server's side."""
-    cluster.kubectl("--namespace", NAMESPACE, "apply", "--server-side", "--filename=-", stdin=text)
+    namespace.kubectl("apply", "--server-side", "--filename=-", stdin=text)
 
 
 def measure(cluster: Cluster) -> Result:
@@ -118,11 +107,11 @@ def measure(cluster: Cluster) -> Result:
         rendering, applying, again = [], [], []
         for size in each.sizes:
             releases = each.releases(size)
-            text = render(releases)  # the first reads the disk
-            rendering.append(seconds(partial(render, releases), RUNS))
-            with empty_namespace(cluster):
-                applying.append(seconds(partial(apply, cluster, text)))
-                again.append(seconds(partial(apply, cluster, text), RUNS))
+            with empty_namespace(cluster) as namespace:
+                text = render(releases, namespace.name)  # the first reads the disk
+                rendering.append(seconds(partial(render, releases, namespace.name), RUNS))
+                applying.append(seconds(partial(apply, namespace, text)))
+                again.append(seconds(partial(apply, namespace, text), RUNS))
             objects = sum(1 for manifest in yaml.safe_load_all(text) if manifest)
             told = (each.what, str(size), str(objects), f"{len(text) / 1024:.0f}")
             rows.append((*told, *(f"{line[-1]:.2f}" for line in (rendering, applying, again))))
@@ -134,16 +123,3 @@ def measure(cluster: Cluster) -> Result:
     )
     columns = ("what grows", "to", "objects", "KiB", "helm template, s", "apply, new, s", "apply, there already, s")
     return Result("Growth", about, columns, rows, growth)
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--name", default="inferencepool-demo", help="name of the kind cluster")
-    parser.add_argument("--port", type=int, default=18080, help="port of 127.0.0.1 for its Gateway")
-    options = parser.parse_args()
-    measure(Cluster(ensure(), options.name, options.port)).show()
-
-
-if __name__ == "__main__":
-    main()

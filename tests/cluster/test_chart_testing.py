@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from chart_testing import installed_and_upgraded, scenarios_for
 from inferencepool_lab.cluster.handle import Cluster
+from kit.chart_testing import installed_and_upgraded, scenarios_for
 
 
 @pytest.mark.parametrize("chart", ["inferencepool", "rollout-route"])

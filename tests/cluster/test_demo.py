@@ -6,10 +6,10 @@ import subprocess
 
 import pytest
 
-from charts import ROOT
 from inferencepool_lab.cluster import kind
 from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_lab.demo import STAGES
+from kit.charts import ROOT
 
 NAME, PORT = "inferencepool-demo-test", "18082"
 

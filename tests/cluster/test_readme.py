@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from collections.abc import Iterator
 
 import pytest
 
-from charts import ROOT
-from inferencepool_lab.builds.tools import tool
 from inferencepool_lab.cluster.handle import Cluster
+from kit.charts import ROOT
+from kit.namespace import Namespace
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
@@ -20,10 +19,10 @@ EVERYDAY = [line for line in BLOCKS[2].splitlines() if line and not line.startsw
 
 @pytest.fixture(scope="module")
 def environment(cluster: Cluster) -> Iterator[dict[str, str]]:
-    """The shell of an operator: KUBECONFIG, and helm and kubectl on PATH."""
-    path = os.pathsep.join([str(tool("helm4").parent), str(tool("kubectl").parent), os.environ["PATH"]])
-    yield {**os.environ, "KUBECONFIG": str(cluster.kubeconfig), "PATH": path}
-    cluster.helm("uninstall", "route", "pool-old", "pool-new", "--ignore-not-found", "--wait")
+    """An operator's shell, whose namespace is that of the Gateway; what the commands install goes in the end."""
+    default = Namespace(cluster, "default")
+    yield default.environment
+    default.helm("uninstall", "route", "pool-old", "pool-new", "--ignore-not-found", "--wait")
 
 
 def test_the_first_two_blocks_are_the_two_commands() -> None:

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from charts import ROOT
 from inferencepool_lab.builds import cache
 from inferencepool_lab.builds.versions import versions
 from inferencepool_lab.cluster import kind
 from inferencepool_lab.cluster.handle import Cluster
+from kit.charts import ROOT
 
 FOREIGN = "inferencepool-foreign"
 

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from guide import REQUESTS, two_pools
 from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_lab.demo import STAGES
 from inferencepool_lab.stage import Stage, run_stage
+from kit.demo import REQUESTS, demo_pools
 
 
 @pytest.fixture(scope="module")
 def pools(cluster: Cluster) -> Iterator[Cluster]:
-    with two_pools(cluster) as ready:
+    with demo_pools(cluster) as ready:
         yield ready
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from charts import CHARTS, NAMES
 from inferencepool_lab.publish import chart_docs
 from inferencepool_rollout.failure import Failure
+from kit.charts import CHARTS, NAMES
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from chart_testing import bump, commit, ct, released, scenarios
-from charts import CHARTS, NAMES, ROOT
+from kit.chart_testing import bump, commit, ct, released
+from kit.charts import CHARTS, NAMES, ROOT
+from kit.scenarios import of_kind
 
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    return released(tmp_path, {name: scenarios(name)[:1] for name in NAMES})
+    return released(tmp_path, {name: of_kind(name)[:1] for name in NAMES})
 
 
 def change(chart: Path) -> None:

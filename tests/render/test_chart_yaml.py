@@ -8,8 +8,8 @@ import pytest
 import yamale
 import yaml
 
-from charts import CHARTS, NAMES
 from inferencepool_lab.publish.changes import ANNOTATION, annotated, newest
+from kit.charts import CHARTS, NAMES
 
 SCHEMA = Path(__file__).with_name("chart-schema.yaml")
 CHANGELOG = """# Changelog

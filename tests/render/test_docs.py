@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from charts import ROOT
 from inferencepool_lab.builds.tools import tool
+from kit.charts import ROOT
 
 BLOCK = re.compile(r"```bash\n(.*?)```", re.DOTALL)
 COMMANDS = sorted(

@@ -11,11 +11,11 @@ import pytest
 import typer
 import yaml
 
-from charts import ROOT
 from inferencepool_rollout.cli import app
 from inferencepool_rollout.exit_codes import ExitCode
 from inferencepool_rollout.plan_file import read_plan
-from unit.rollout.plans import TEXT, plan_of
+from kit.charts import ROOT
+from kit.plans import TEXT, plan_of
 
 PAGE = (ROOT / "docs" / "driver.md").read_text()
 YAML = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)

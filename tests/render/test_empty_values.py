@@ -11,8 +11,8 @@ import jsonschema
 import pytest
 import yaml
 
-from charts import CHARTS, NAMES, RenderError, render
-from values_schema import Schema, resolved
+from kit.charts import CHARTS, NAMES, RenderError, render
+from kit.values_schema import Schema, resolved
 
 
 def defaulted(values: Any, node: Schema, schema: Schema, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 import yaml
 
-from benchmarks.render_time import upstream
-from charts import ROOT, Manifest, only, render
 from inferencepool_lab.builds.programs import module_folder
 from inferencepool_lab.builds.tools import tool
 from inferencepool_rollout.failure import Failure
@@ -25,6 +23,8 @@ from inferencepool_rollout.importer.run import releases
 from inferencepool_rollout.importer.stack import find
 from inferencepool_rollout.importer.yaml_text import as_yaml
 from inferencepool_rollout.process import run
+from kit.charts import ROOT, Manifest, only, render
+from kit.upstream_chart import upstream
 
 GOLDEN = ROOT / "tests/golden/seed"
 NEW, OLD_API = "vllm-llama3-8b-instruct-new", "inference.networking.x-k8s.io"
@@ -93,6 +93,7 @@ def test_all_that_changes_of_the_guides_objects_is_what_the_api_server_fills_in_
         "spec.poolRef.group", "spec.poolRef.kind",
         "spec.extensionRef.group", "spec.extensionRef.kind", "spec.extensionRef.portNumber",
         "spec.extensionRef.failureMode",
+        "spec.progressDeadlineSeconds",
         "spec.strategy.type", "spec.strategy.rollingUpdate.maxSurge", "spec.strategy.rollingUpdate.maxUnavailable",
     }  # fmt: skip
 

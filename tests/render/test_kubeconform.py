@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-import kubeconform
-from charts import CHARTS, RenderError, render
-from kubeconform import SCENARIOS
-from schemas import schema_folder
+from kit import kubeconform
+from kit.charts import CHARTS, RenderError, render
+from kit.scenarios import SCENARIOS, Scenario
+from kit.schemas import schema_folder
 
 EVERY_OBJECT = [
     *(("inferencepool", path) for path in sorted(Path(__file__).parent.glob("pool/kitchen-sink*.yaml"))),
@@ -31,7 +31,7 @@ def refused() -> dict[str, list[str]]:
 @pytest.mark.parametrize(("chart", "values"), SCENARIOS, ids=lambda value: getattr(value, "stem", value))
 def test_a_scenario_renders_only_what_the_api_takes(refused: dict[str, list[str]], chart: str, values: Path) -> None:
     assert render(chart, "pool-old", files=[values])
-    assert refused.get(str(SCENARIOS.index((chart, values))), []) == []
+    assert refused.get(str(SCENARIOS.index(Scenario(chart, values))), []) == []
 
 
 @pytest.mark.parametrize(("chart", "values"), EVERY_OBJECT, ids=lambda value: getattr(value, "stem", value))

@@ -19,13 +19,13 @@ import yaml
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from charts import CHARTS, ROOT, render
 from inferencepool_lab.builds.programs import compiled
 from inferencepool_lab.builds.tools import tool
 from inferencepool_lab.publish.__main__ import publish
 from inferencepool_lab.publish.changes import newest
 from inferencepool_lab.publish.sbom import images_of
 from inferencepool_rollout.failure import Failure
+from kit.charts import CHARTS, ROOT, render
 
 NAMES = ("inferencepool", "rollout-route")
 VERSIONS = {name: yaml.safe_load((CHARTS / name / "Chart.yaml").read_text())["version"] for name in NAMES}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from charts import CHARTS, NAMES, render
+from kit.charts import CHARTS, NAMES, render
 
 
 @pytest.mark.parametrize("helm", ["helm3", "helm4"])

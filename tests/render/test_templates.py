@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from charts import CHARTS, NAMES
+from kit.charts import CHARTS, NAMES
 
 TEMPLATES = sorted(path for name in NAMES for path in (CHARTS / name / "templates").rglob("*") if path.is_file())
 HELPERS = [path for path in TEMPLATES if path.suffix == ".tpl"]

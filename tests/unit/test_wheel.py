@@ -19,9 +19,9 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from charts import ROOT
 from inferencepool_lab.builds.found import wheel as unpacked
 from inferencepool_rollout.cli import app
+from kit.charts import ROOT
 from unit.rollout.recorded_cluster import answering
 
 PLAN = ROOT / "values/plans/base-model-update.yaml"

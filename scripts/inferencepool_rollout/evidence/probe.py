@@ -119,8 +119,13 @@ class Probe:
         return observe(parts, self._pods, marks(self._plan))
 
     def behind(self) -> str:
-        """Say why the probe does not send as the plan says; empty while it does (Load.behind)."""
-        return next(filter(None, (each.behind() for _, each in self._loads)), "")
+        """Say why the probe does not send as the plan says; empty while it does.
+
+        A probe that sends late (Load.late) matters only where latency is judged.
+        """
+        loads = [each for _, each in self._loads]
+        reasons = [each.behind() for each in loads] + [each.late() for each in loads if self._plan.latency]
+        return next(filter(None, reasons), "")
 
     def _gained(self, side: str, pool: Pool | None) -> tuple[int | None, str]:
         """The picks of a pool's EPP since the first reading, or why they are not known."""

@@ -41,6 +41,7 @@ class _Report(NamedTuple):
     settled: float
     rows: list[Answer]
     behind: str
+    late: str
     failed: BaseException | None
 
 
@@ -50,7 +51,7 @@ class LoadApart(Load):
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         super().__init__()
         self.process = process
-        self._report = _Report(0, 0, -math.inf, [], "", None)
+        self._report = _Report(0, 0, -math.inf, [], "", "", None)
 
     def settled(self) -> float:
         """See Load."""
@@ -59,6 +60,10 @@ class LoadApart(Load):
     def behind(self) -> str:
         """See Load."""
         return self._report.behind
+
+    def late(self) -> str:
+        """See Load."""
+        return self._report.late
 
     def stop(self) -> None:
         """End all loads of the process."""
@@ -156,7 +161,7 @@ async def _run(tasks: Sequence[Task], reports: queue.SimpleQueue[list[_Report] |
         # `settled` before `taken`, see Load.settled.
         reports.put(
             [
-                _Report(number, load.clock, load.settled(), load.taken(), load.behind(), load.failed)
+                _Report(number, load.clock, load.settled(), load.taken(), load.behind(), load.late(), load.failed)
                 for number, load in enumerate(loads)
             ]
         )

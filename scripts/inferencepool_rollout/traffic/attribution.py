@@ -51,10 +51,10 @@ def by_pool(answers: Answers, pools: Mapping[str, str]) -> collections.Counter[s
     """
     good = answers.where(answers.good)
     named = zip(good.pool.tolist(), good.pod.tolist(), strict=True)
-    return collections.Counter(_pool(mark.rpartition("/")[2], pools.get(pod, ""), pod) for mark, pod in named)
+    return collections.Counter(_who(mark.rpartition("/")[2], pools.get(pod, ""), pod) for mark, pod in named)
 
 
-def _pool(marked: str, by_pod: str, pod: str) -> str:
+def _who(marked: str, by_pod: str, pod: str) -> str:
     if marked and by_pod and marked != by_pod:
         return f"{marked}, by a pod of {by_pod}"
     return marked or by_pod or (f"pod {pod}" if pod else NOBODY)

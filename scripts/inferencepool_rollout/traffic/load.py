@@ -18,7 +18,7 @@ from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.traffic.answers import Answer, Answers
 from inferencepool_rollout.traffic.request import Completion, exchange
 
-LATE_SECONDS = 0.02
+LATE_SECONDS = 0.05
 BACKLOG_SECONDS = 1.0
 RECENT = 1000
 _TIMER = 0.002  # seconds that uvloop's timers, which count whole milliseconds, may be early
@@ -103,12 +103,9 @@ class Load:
         return min(in_flight) + self.clock if in_flight else math.nextafter(last + self.clock, math.inf)
 
     def behind(self) -> str:
-        """Say why the load is not the one that was planned; empty while it is.
+        """Say why an open loop does not send at its rate; empty while it does.
 
-        It is not while the next request of an open loop has been due for more than BACKLOG_SECONDS, all workers
-        being busy; nor while 1 % of the last RECENT requests (100 at least) were sent more than LATE_SECONDS late by
-        this process itself. What such a load measures is partly the probe, alike for either pool: no ground to
-        promote one.
+        It does not once the next request has been due for more than BACKLOG_SECONDS, all workers being busy.
         """
         plan, last, now = self._plan, self._last, time.perf_counter()
         if plan and plan.rate and (backlog := now - last - 1 / plan.rate) > BACKLOG_SECONDS:
@@ -116,6 +113,14 @@ class Load:
                 f"the load does not keep its {plan.rate:g} requests/s: the next has been due for {backlog:.1f} s, "
                 f"and all {plan.workers} workers are busy; allow more workers, or lower the rate"
             )
+        return ""
+
+    def late(self) -> str:
+        """Say that this process sends its requests late; empty while it does not.
+
+        It does once 1 % of the last RECENT requests (100 at least) went out more than LATE_SECONDS after they were due.
+        Latencies of such a load are partly the probe's own, alike for either pool, so they hide a difference.
+        """
         recent = sorted(self._late)
         if len(recent) >= 100 and (late := recent[-len(recent) // 100]) > LATE_SECONDS:
             return (

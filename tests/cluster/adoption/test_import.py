@@ -3,37 +3,36 @@ request is lost, and then weight moves as for any release. Helm 4 adopts the one
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
-import secrets
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
 
-from benchmarks.render_time import upstream
-from charts import CHARTS, ROOT, VALUES
-from inferencepool_lab.builds.tools import tool
 from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_rollout.traffic.answers import Answers
 from inferencepool_rollout.traffic.load import Plan, background, send
 from inferencepool_rollout.traffic.request import Completion
 from inferencepool_rollout.traffic.statistics import multinomial_p
+from kit.charts import CHARTS, ROOT, Manifest
+from kit.namespace import Namespace, new_namespace
+from kit.pools import PREVIEW, start
+from kit.upstream_chart import upstream
+from kit.wait import FOLLOWED_SECONDS
 
 HERE = Path(__file__).parent
 POOL = "vllm-llama3-8b-instruct"
-GATEWAY = "preview.parentRefs[0].name=inference-gateway,preview.parentRefs[0].namespace=default"
 UPSTREAM = {  # what a loaded kind node can give to upstream's EPP, and the image as it lies in the node
     "inferenceExtension": {"image": {"pullPolicy": "IfNotPresent"}, "resources": {"requests": {"cpu": "10m"}}},
     "inferencePool": {"modelServers": {"matchLabels": {"app": POOL}}},
     "provider": {"name": "istio"},
 }  # fmt: skip
 OF_THE_SERVERS = ("Deployment", "ConfigMap", "Role", "RoleBinding", "InferenceModelRewrite", "InferenceObjective")
-FOLLOWED_SECONDS = 2.0
 READY_SECONDS = 180
 REQUESTS = 300
 ALPHA = 0.001 / 2  # two stacks: the chance that a right split fails the whole file is 0.001
@@ -41,40 +40,30 @@ ALPHA = 0.001 / 2  # two stacks: the chance that a right split fails the whole f
 
 @dataclass(frozen=True)
 class Stack:
-    """A live stack in a namespace of its own, and what the import is run with."""
+    """A live stack in a namespace of its own, and the folder that the import writes into."""
 
-    cluster: Cluster
-    namespace: str
-    helm: str
+    namespace: Namespace
     folder: Path
 
     @property
     def request(self) -> Completion:
-        return Completion("food-review", max_tokens=4, headers={"Host": f"{self.namespace}.example.com"})
-
-    def kubectl(self, *words: str, stdin: str | None = None) -> str:
-        return self.cluster.kubectl("--namespace", self.namespace, *words, stdin=stdin)
-
-    def run_helm(self, *words: str | Path) -> str:
-        return replace(self.cluster, helm_tool=self.helm).helm(*words, "--namespace", self.namespace)
+        return Completion("food-review", max_tokens=4, headers={"Host": self.namespace.host})
 
     def shell(self, *words: str | Path) -> str:
         """Run a command as an operator does, with helm and kubectl on PATH; it must succeed."""
-        path = os.pathsep.join([str(tool(self.helm).parent), str(tool("kubectl").parent), os.environ["PATH"]])
-        environment = {**os.environ, "KUBECONFIG": str(self.cluster.kubeconfig), "PATH": path}
         done = subprocess.run(
-            words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=READY_SECONDS, check=False
-        )
+            words, cwd=ROOT, env=self.namespace.environment, capture_output=True, text=True, timeout=READY_SECONDS,
+            check=False,
+        )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def rollout_import(self) -> str:
-        return self.shell("scripts/rollout", "import", "llm-route", "-n", self.namespace, "-o", self.folder)
+        return self.shell("scripts/rollout", "import", "llm-route", "-n", self.namespace.name, "-o", self.folder)
 
-    def pods(self, *selector: str) -> dict[str, str]:
+    def pods(self) -> dict[str, str]:
         """UID of each pod by its name."""
-        listed = json.loads(self.kubectl("get", "pods", "--output=json", *selector))["items"]
-        return {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in listed}
+        return {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in self.namespace.pods(ending=True)}
 
 
 @dataclass(frozen=True)
@@ -91,59 +80,54 @@ class Adopted:
 
 def by_kubectl(stack: Stack, folder: Path) -> None:
     """The guide's pool as a whole."""
-    stack.kubectl("apply", "--filename=-", stdin=manifests(stack, "guide.yaml"))
+    stack.namespace.apply(*manifests(stack, "guide.yaml"))
 
 
 def by_upstream(stack: Stack, folder: Path) -> None:
     """The guide's model servers, before an EPP and a pool of upstream's chart."""
-    found = [m for m in yaml.safe_load_all(manifests(stack, "guide.yaml")) if m["kind"] in OF_THE_SERVERS]
+    found = [m for m in manifests(stack, "guide.yaml") if m["kind"] in OF_THE_SERVERS]
     own = [
         m
         for m in found
         if m["metadata"]["name"] not in (f"{POOL}-epp", "plugins-config", "pod-read", "pod-read-binding")
     ]
-    stack.kubectl("apply", "--filename=-", stdin=yaml.safe_dump_all(own))
+    stack.namespace.apply(*own)
     values = folder / "upstream.yaml"
     values.write_text(yaml.safe_dump(UPSTREAM))
     chart = Path(upstream(folder)[0])
     (chart / "templates/beside.yaml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: beside\n")
-    stack.run_helm("install", POOL, chart, "--values", values)
+    stack.namespace.helm("install", POOL, chart, "--values", values)
 
 
 MAKERS = {"kubectl": ("helm4", by_kubectl), "upstream": ("helm3", by_upstream)}
 
 
-def manifests(stack: Stack, file: str) -> str:
-    return (HERE / file).read_text().replace("NAMESPACE", stack.namespace)
+def manifests(stack: Stack, file: str) -> list[Manifest]:
+    text = (HERE / file).read_text().replace("NAMESPACE", stack.namespace.name)
+    return [manifest for manifest in yaml.safe_load_all(text) if manifest]
 
 
 @pytest.fixture(scope="module")
 def stacks(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Stack]]:
     """One stack a maker, all pods ready, each beside a release of the new pool."""
     made: dict[str, Stack] = {}
-    for name, (helm, maker) in MAKERS.items():
-        folder = tmp_path_factory.mktemp(name)
-        stack = Stack(cluster, f"import-{secrets.token_hex(4)}", helm, folder / "imported")
-        cluster.kubectl("create", "namespace", stack.namespace)
-        maker(stack, folder)
-        stack.kubectl("apply", "--filename=-", stdin=manifests(stack, "route.yaml"))
-        stack.run_helm(
-            "install", f"{POOL}-new", CHARTS / "inferencepool", "--values", VALUES / "pool/kind/simulator.yaml",
-            "--set", f"modelServer.replicas=1,{GATEWAY}",
-        )  # fmt: skip
-        made[name] = stack
-    for stack in made.values():
-        for deployment in (POOL, f"{POOL}-epp", f"{POOL}-new", f"{POOL}-new-epp"):
-            stack.kubectl("rollout", "status", f"deployment/{deployment}", f"--timeout={READY_SECONDS}s")
-    yield made
-    for stack in made.values():
-        cluster.kubectl("delete", "namespace", stack.namespace, "--wait=false")
+    with contextlib.ExitStack() as namespaces:
+        for name, (helm, maker) in MAKERS.items():
+            folder = tmp_path_factory.mktemp(name)
+            namespace = namespaces.enter_context(new_namespace(cluster, "import")).by(helm)
+            stack = made[name] = Stack(namespace, folder / "imported")
+            maker(stack, folder)
+            namespace.apply(*manifests(stack, "route.yaml"))
+            start(namespace, f"{POOL}-new", {**PREVIEW, "modelServer.replicas": 1})
+        for stack in made.values():
+            stack.namespace.rolled_out(POOL, f"{POOL}-epp", f"{POOL}-new", f"{POOL}-new-epp")
+        yield made
 
 
 @pytest.fixture(scope="module", params=MAKERS)
 def adopted(stacks: dict[str, Stack], request: pytest.FixtureRequest) -> Adopted:
     stack = stacks[request.param]
-    url, plan = stack.cluster.gateway_url, Plan(rate=60, seconds=300, workers=32)
+    url, plan = stack.namespace.cluster.gateway_url, Plan(rate=60, seconds=300, workers=32)
     said = stack.rollout_import()
     until_served(stack)
     before = stack.pods()
@@ -152,9 +136,8 @@ def adopted(stacks: dict[str, Stack], request: pytest.FixtureRequest) -> Adopted
         stack.shell("sh", stack.folder / "adopt.sh")
         time.sleep(FOLLOWED_SECONDS)
         after = stack.pods()
-        stack.run_helm(
-            "upgrade", "llm-route", CHARTS / "rollout-route", "--reset-then-reuse-values", "--set", "weights.new=10"
-        )
+        shift = ("upgrade", "llm-route", CHARTS / "rollout-route", "--reset-then-reuse-values")
+        stack.namespace.helm(*shift, "--set", "weights.new=10")
         time.sleep(FOLLOWED_SECONDS)
         answers = send(url, stack.request, Plan(count=REQUESTS, workers=16))
     new = sum(count for pod, count in answers.by_pod().items() if pod.startswith(f"{POOL}-new-"))
@@ -164,7 +147,7 @@ def adopted(stacks: dict[str, Stack], request: pytest.FixtureRequest) -> Adopted
 def until_served(stack: Stack) -> None:
     """Wait until the gateway leads requests to the stack, which it does some time after the pods are ready."""
     until = time.monotonic() + READY_SECONDS
-    while (answers := send(stack.cluster.gateway_url, stack.request, Plan(count=50, workers=8))).lost:
+    while (answers := send(stack.namespace.cluster.gateway_url, stack.request, Plan(count=50, workers=8))).lost:
         assert time.monotonic() < until, answers.causes()
         time.sleep(1)
 
@@ -191,15 +174,15 @@ def test_weight_then_moves_as_of_any_release(adopted: Adopted) -> None:
 @pytest.mark.parametrize("adopted", ["upstream"], indirect=True)
 def test_what_only_upstreams_chart_has_stays(adopted: Adopted) -> None:
     assert "ConfigMap beside: kept, though the chart has none" in adopted.said
-    assert adopted.stack.kubectl("get", "configmap", "beside", "--output=name").strip() == "configmap/beside"
+    assert adopted.stack.namespace.kubectl("get", "configmap", "beside", "--output=name").strip() == "configmap/beside"
 
 
 def test_helm_owns_what_was_adopted(adopted: Adopted) -> None:
-    listed = json.loads(adopted.stack.run_helm("list", "--output=json"))
+    listed = json.loads(adopted.stack.namespace.helm("list", "--output=json"))
     assert {each["name"]: each["status"] for each in listed} == dict.fromkeys(
         ("llm-route", POOL, f"{POOL}-new"), "deployed"
     )
-    held = yaml.safe_load_all(adopted.stack.run_helm("get", "manifest", POOL))
+    held = yaml.safe_load_all(adopted.stack.namespace.helm("get", "manifest", POOL))
     names = {(m["kind"], m["metadata"]["name"]) for m in held if m}
     assert names >= {("Deployment", POOL), ("Deployment", f"{POOL}-epp"), ("Service", f"{POOL}-epp"),
                      ("ConfigMap", f"{POOL}-adapters"), ("InferencePool", POOL)}  # fmt: skip

@@ -6,7 +6,6 @@ other pods away from them, and a label keeps these pods away from all other node
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,8 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
-from charts import CHARTS, Manifest, only, render
-from inferencepool_lab.cluster.handle import Cluster
+from kit.charts import CHARTS, Manifest, only, render
+from kit.namespace import Namespace
 
 OWNER = "inferencepool-rollout.test/nodes"
 PATIENCE_SECONDS = 45
@@ -60,17 +59,16 @@ def offers() -> list[Offer]:
 
 
 @dataclass(frozen=True)
-class Stage:
+class Nodes:
     """A namespace, and the nodes and pods that are made for it."""
 
-    cluster: Cluster
-    namespace: str
+    namespace: Namespace
 
     def add_nodes(self, labels: dict[str, dict[str, str]]) -> None:
         """Make ready nodes without accelerators, by name and labels."""
-        taint = {"key": OWNER, "value": self.namespace, "effect": "NoSchedule"}
-        nodes = [_node(name, {**own, OWNER: self.namespace}, {"taints": [taint]}) for name, own in labels.items()]
-        self.cluster.kubectl("create", "--filename=-", stdin=yaml.safe_dump_all(nodes))
+        taint = {"key": OWNER, "value": self.namespace.name, "effect": "NoSchedule"}
+        nodes = [_node(name, {**own, OWNER: self.namespace.name}, {"taints": [taint]}) for name, own in labels.items()]
+        self.namespace.kubectl("create", "--filename=-", stdin=yaml.safe_dump_all(nodes))
         self.give({name: {} for name in labels})
 
     def give(self, resources: dict[str, dict[str, int]]) -> None:
@@ -87,7 +85,7 @@ class Stage:
         for name, own in resources.items():
             has = {"cpu": "8", "memory": "64Gi", "pods": "100", **{key: str(value) for key, value in own.items()}}
             nodes.append({**_node(name), "status": {"capacity": has, "allocatable": has, "conditions": [ready]}})
-        self.cluster.kubectl(
+        self.namespace.kubectl(
             "apply", "--server-side", "--force-conflicts", "--subresource=status", "--filename=-",
             stdin=yaml.safe_dump_all(nodes),
         )  # fmt: skip
@@ -100,14 +98,13 @@ class Stage:
             made.append(
                 {"apiVersion": "v1", "kind": "Pod", **template, "metadata": {**template["metadata"], "name": name}}
             )
-        self.cluster.kubectl("create", "--namespace", self.namespace, "--filename=-", stdin=yaml.safe_dump_all(made))
+        self.namespace.kubectl("create", "--filename=-", stdin=yaml.safe_dump_all(made))
 
     def until(self, there: Callable[[dict[str, Manifest]], bool]) -> dict[str, Manifest]:
         """The pods by name, as soon as `there` holds, or else when patience ends."""
         end = time.monotonic() + PATIENCE_SECONDS
         while True:
-            listed = json.loads(self.cluster.kubectl("get", "pods", "--namespace", self.namespace, "--output=json"))
-            pods = {pod["metadata"]["name"]: pod for pod in listed["items"]}
+            pods = {pod["metadata"]["name"]: pod for pod in self.namespace.pods(ending=True)}
             if there(pods) or time.monotonic() > end:
                 return pods
             time.sleep(0.5)
@@ -119,10 +116,10 @@ def _node(name: str, labels: dict[str, str] | None = None, spec: dict[str, Any] 
 
 
 @pytest.fixture
-def stage(cluster: Cluster, namespace: str) -> Iterator[Stage]:
-    yield Stage(cluster, namespace)
-    cluster.kubectl("delete", "pods", "--all", "--force", "--grace-period=0", "--wait=false", "--namespace", namespace)
-    cluster.kubectl("delete", "nodes", "--selector", f"{OWNER}={namespace}", "--wait=false")
+def nodes(namespace: Namespace) -> Iterator[Nodes]:
+    yield Nodes(namespace)
+    namespace.kubectl("delete", "pods", "--all", "--force", "--grace-period=0", "--wait=false")
+    namespace.kubectl("delete", "nodes", "--selector", f"{OWNER}={namespace.name}", "--wait=false")
 
 
 def pool(namespace: str, accelerator: dict[str, Any], provider: str = "bare") -> list[Manifest]:
@@ -152,20 +149,20 @@ def reason(pod: Manifest) -> str:
     return message
 
 
-def test_each_preset_waits_for_its_own_node_and_says_why(stage: Stage) -> None:
+def test_each_preset_waits_for_its_own_node_and_says_why(nodes: Nodes) -> None:
     every = {offer.name: offer for offer in offers()}
     special = {name: offer for name, offer in every.items() if offer.resource}
-    nodes = {name: f"{stage.namespace}-{name}" for name in special}
+    names = {name: f"{nodes.namespace.name}-{name}" for name in special}
 
     def needs(offer: Offer) -> Manifest:
-        return deployment(pool(stage.namespace, {"preset": offer.preset, "count": offer.count}, offer.provider))
+        return deployment(pool(nodes.namespace.name, {"preset": offer.preset, "count": offer.count}, offer.provider))
 
     rendered = {name: needs(offer) for name, offer in every.items()}
 
-    plain = f"{stage.namespace}-plain"
-    stage.add_nodes({plain: {}})
-    stage.add_pods(rendered)
-    pods = stage.until(lambda pods: all(reason(pod) if name in special else node_of(pod) for name, pod in pods.items()))
+    plain = f"{nodes.namespace.name}-plain"
+    nodes.add_nodes({plain: {}})
+    nodes.add_pods(rendered)
+    pods = nodes.until(lambda pods: all(reason(pod) if name in special else node_of(pod) for name, pod in pods.items()))
     assert {name: node_of(pod) for name, pod in pods.items()} == dict.fromkeys(special, "") | dict.fromkeys(
         every.keys() - special.keys(), plain
     )
@@ -174,21 +171,21 @@ def test_each_preset_waits_for_its_own_node_and_says_why(stage: Stage) -> None:
     def lacks(name: str, pods: dict[str, Manifest]) -> bool:
         return f"Insufficient {special[name].resource}" in reason(pods[name])
 
-    stage.add_nodes({nodes[name]: offer.labels for name, offer in special.items()})
-    pods = stage.until(lambda pods: all(lacks(name, pods) for name in special))
+    nodes.add_nodes({names[name]: offer.labels for name, offer in special.items()})
+    pods = nodes.until(lambda pods: all(lacks(name, pods) for name in special))
     assert {name: reason(pods[name]) for name in special if not lacks(name, pods)} == {}
 
-    stage.give({nodes[name]: {offer.resource: offer.count} for name, offer in special.items()})
-    pods = stage.until(lambda pods: all(node_of(pod) for pod in pods.values()))
-    named = {node: special[name] for name, node in nodes.items()}  # some providers have the same labels
+    nodes.give({names[name]: {offer.resource: offer.count} for name, offer in special.items()})
+    pods = nodes.until(lambda pods: all(node_of(pod) for pod in pods.values()))
+    named = {node: special[name] for name, node in names.items()}  # some providers have the same labels
     found = {name: named[node_of(pods[name])] if node_of(pods[name]) else None for name in special}
     assert [n for n, offer in found.items() if offer is None or not offer.is_like(special[n])] == []
 
 
-def test_a_claim_finds_the_node_whose_device_is_the_one_of_the_preset(stage: Stage) -> None:
+def test_a_claim_finds_the_node_whose_device_is_the_one_of_the_preset(nodes: Nodes) -> None:
     products = {"l4": "NVIDIA L4", "h100": "NVIDIA H100 80GB HBM3"}
-    stage.add_nodes({f"{stage.namespace}-{name}": {} for name in products})
-    manifests = pool(stage.namespace, {"preset": "nvidia-h100-80gb", "count": 2, "dra": {"enabled": True}})
+    nodes.add_nodes({f"{nodes.namespace.name}-{name}": {} for name in products})
+    manifests = pool(nodes.namespace.name, {"preset": "nvidia-h100-80gb", "count": 2, "dra": {"enabled": True}})
     driver = "gpu.nvidia.com"
     selector = {"cel": {"expression": f"device.driver == '{driver}'"}}
     api = "resource.k8s.io/v1"
@@ -202,11 +199,11 @@ def test_a_claim_finds_the_node_whose_device_is_the_one_of_the_preset(stage: Sta
         {
             "apiVersion": api,
             "kind": "ResourceSlice",
-            "metadata": {"name": f"{stage.namespace}-{name}"},
+            "metadata": {"name": f"{nodes.namespace.name}-{name}"},
             "spec": {
                 "driver": driver,
-                "nodeName": f"{stage.namespace}-{name}",
-                "pool": {"name": f"{stage.namespace}-{name}", "generation": 1, "resourceSliceCount": 1},
+                "nodeName": f"{nodes.namespace.name}-{name}",
+                "pool": {"name": f"{nodes.namespace.name}-{name}", "generation": 1, "resourceSliceCount": 1},
                 "devices": [{"name": f"gpu-{i}", "attributes": {"productName": {"string": product}}} for i in range(2)],
             },
         }
@@ -214,14 +211,14 @@ def test_a_claim_finds_the_node_whose_device_is_the_one_of_the_preset(stage: Sta
     ]
     claims = yaml.safe_dump_all([only(manifests, "ResourceClaimTemplate"), device_class, *slices[:1]])
     try:
-        stage.cluster.kubectl("create", "--filename=-", stdin=claims)
-        stage.add_pods({"claimant": deployment(manifests)})
-        pods = stage.until(lambda pods: "cannot allocate all claims" in reason(pods["claimant"]))
+        nodes.namespace.kubectl("create", "--filename=-", stdin=claims)
+        nodes.add_pods({"claimant": deployment(manifests)})
+        pods = nodes.until(lambda pods: "cannot allocate all claims" in reason(pods["claimant"]))
         assert "cannot allocate all claims" in reason(pods["claimant"])
-        stage.cluster.kubectl("create", "--filename=-", stdin=yaml.safe_dump(slices[1]))
-        pods = stage.until(lambda pods: bool(node_of(pods["claimant"])))
-        assert node_of(pods["claimant"]) == f"{stage.namespace}-h100"
+        nodes.namespace.kubectl("create", "--filename=-", stdin=yaml.safe_dump(slices[1]))
+        pods = nodes.until(lambda pods: bool(node_of(pods["claimant"])))
+        assert node_of(pods["claimant"]) == f"{nodes.namespace.name}-h100"
     finally:
-        stage.cluster.kubectl("delete", "deviceclass", driver, "--ignore-not-found")
-        names = [f"{stage.namespace}-{name}" for name in products]
-        stage.cluster.kubectl("delete", "resourceslice", *names, "--ignore-not-found")
+        nodes.namespace.kubectl("delete", "deviceclass", driver, "--ignore-not-found")
+        names = [f"{nodes.namespace.name}-{name}" for name in products]
+        nodes.namespace.kubectl("delete", "resourceslice", *names, "--ignore-not-found")

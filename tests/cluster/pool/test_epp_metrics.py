@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from cluster.pool.epp_metrics import EppMetrics, reached, reader
-from cluster.pool.pools import Pools
+from kit.epp_metrics import EppMetrics, reached, reader
+from kit.namespace import Namespace
+from kit.pools import NO_SERVERS, install
 
 RELEASE = "asked"
-ALONE = {"modelServer.replicas": 0, "lora": {"mode": "none", "adapters": []}, "aliases": []}
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class Asked:
 
 
 @pytest.fixture(scope="module")
-def epp(pools: Pools) -> Iterator[Asked]:
-    pools.install(RELEASE, {**ALONE, "epp.metricsAuth": True})
-    pools.kubectl("create", "serviceaccount", "other")
-    with reader(pools) as account, reached(pools, RELEASE) as metrics:
+def epp(shared: Namespace) -> Iterator[Asked]:
+    install(shared, RELEASE, {**NO_SERVERS, "epp.metricsAuth": True})
+    shared.kubectl("create", "serviceaccount", "other")
+    with reader(shared) as account, reached(shared, RELEASE) as metrics:
         yield Asked(metrics, account)
-    pools.helm("uninstall", RELEASE)  # its ClusterRole is in no namespace
+    shared.helm("uninstall", RELEASE)  # its ClusterRole is in no namespace
 
 
 def test_who_may_get_the_path_reads_metrics(epp: Asked) -> None:
@@ -43,8 +43,8 @@ def test_nobody_else_does(epp: Asked) -> None:
 
 
 def test_without_its_right_to_review_tokens_it_lets_nobody_in(epp: Asked) -> None:
-    pools = epp.metrics.pools
-    role = f"{pools.namespace}:{RELEASE}-epp:metrics-auth"
-    pools.cluster.kubectl("patch", "clusterrole", role, "--type=json", '--patch=[{"op": "remove", "path": "/rules/0"}]')
-    pools.kubectl("create", "serviceaccount", "later")  # one whose review is not cached
+    namespace = epp.metrics.namespace
+    role = f"{namespace.name}:{RELEASE}-epp:metrics-auth"
+    namespace.kubectl("patch", "clusterrole", role, "--type=json", '--patch=[{"op": "remove", "path": "/rules/0"}]')
+    namespace.kubectl("create", "serviceaccount", "later")  # one whose review is not cached
     assert epp.status("later") == 500

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import copy
-import time
 
 import pytest
 
-from charts import Manifest, only
-from cluster.pool.pools import Pools
+from kit.charts import Manifest, only
+from kit.namespace import Namespace
+from kit.pools import NO_SERVERS, epp_log, rendered
+from kit.wait import wait_until
 
 ONE_REPLICA = ["pods", "inferencepools", "inferenceobjectives", "inferencemodelrewrites"]
 ELECTING = ["leases", "events"]
-MISSED_SECONDS = 60
 
 
 def without(manifests: list[Manifest], resource: str) -> list[Manifest]:
@@ -25,32 +25,33 @@ def without(manifests: list[Manifest], resource: str) -> list[Manifest]:
 
 
 @pytest.fixture(scope="module")
-def epps(pools: Pools) -> Pools:
+def epps(shared: Namespace) -> Namespace:
     """An EPP with all rights that elects a leader, and one without each right, with pools that have no model server."""
-    alone = {"modelServer": {"replicas": 0}, "lora": {"mode": "none", "adapters": []}, "aliases": [], "objectives": []}
-    pools.apply(pools.rendered("all", {**alone, "epp": {"replicas": 2}}))
+    shared.apply(*rendered(shared, "all", {**NO_SERVERS, "epp.replicas": 2}))
     for resource in ONE_REPLICA + ELECTING:
         replicas = 2 if resource in ELECTING else 1
-        manifests = pools.rendered(f"no-{resource}", {**alone, "epp": {"replicas": replicas}})
-        pools.apply(without(manifests, resource))
-    return pools
+        manifests = rendered(shared, f"no-{resource}", {**NO_SERVERS, "epp.replicas": replicas})
+        shared.apply(*without(manifests, resource))
+    return shared
 
 
-def test_with_its_rights_it_leads_and_nothing_is_forbidden_to_it(epps: Pools) -> None:
+def test_with_its_rights_it_leads_and_nothing_is_forbidden_to_it(epps: Namespace) -> None:
     epps.kubectl("wait", "deployment/all-epp", "--for=jsonpath={.status.readyReplicas}=1", "--timeout=90s")
-    assert "forbidden" not in epps.log("all-epp")
+    assert "forbidden" not in epp_log(epps, "all")
 
 
 @pytest.mark.parametrize("resource", ONE_REPLICA + ELECTING)
-def test_without_one_right_it_says_which_it_misses(epps: Pools, resource: str) -> None:
-    until = time.monotonic() + MISSED_SECONDS
-    while time.monotonic() < until and f'resource \\"{resource}\\"' not in epps.log(f"no-{resource}-epp"):
-        time.sleep(1)
-    log = epps.log(f"no-{resource}-epp").replace("\\", "")
-    assert f'resource "{resource}"' in log and "forbidden" in log
+def test_without_one_right_it_says_which_it_misses(epps: Namespace, resource: str) -> None:
+    missed = f'resource "{resource}"'
+
+    def log() -> str:
+        return epp_log(epps, f"no-{resource}").replace("\\", "")
+
+    wait_until(lambda: missed in log(), f"the EPP misses {missed}", pause=1)
+    assert "forbidden" in log()
 
 
 @pytest.mark.parametrize("resource", ["pods", "inferencepools", "leases"])
-def test_without_it_no_epp_gets_ready(epps: Pools, resource: str) -> None:
+def test_without_it_no_epp_gets_ready(epps: Namespace, resource: str) -> None:
     ready = epps.kubectl("get", "deployment", f"no-{resource}-epp", "--output=jsonpath={.status.readyReplicas}")
     assert ready in ("", "0")

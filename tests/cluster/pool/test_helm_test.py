@@ -6,31 +6,31 @@ import json
 
 import pytest
 
-from cluster.pool.pools import Pools
-from inferencepool_rollout.failure import Failure
+from kit.namespace import Namespace, Refused
+from kit.pools import install, part
 
 GOOD, DRIFTED = "good", "drifted"
 
 
 @pytest.fixture(scope="module")
-def installed(pools: Pools) -> Pools:
+def installed(shared: Namespace) -> Namespace:
     """A pool with all the chart has for production, and one whose adapters nothing keeps loaded."""
-    pools.install(GOOD, {"epp.replicas": 2, "networkPolicy.enabled": True})
-    pools.install(DRIFTED, {"modelServer.replicas": 1, "lora.mode": "static"})
-    return pools
+    install(shared, GOOD, {"epp.replicas": 2, "networkPolicy.enabled": True})
+    install(shared, DRIFTED, {"modelServer.replicas": 1, "lora.mode": "static"})
+    return shared
 
 
-def helm_test(pools: Pools, release: str) -> tuple[bool, str]:
+def helm_test(namespace: Namespace, release: str) -> tuple[bool, str]:
     """Whether the release's test passes, and what it prints."""
     try:
-        pools.helm("test", release, "--timeout=120s")
+        namespace.helm("test", release, "--timeout=120s")
         passed = True
-    except Failure:
+    except Refused:
         passed = False
-    return passed, pools.kubectl("logs", f"{release}-test")
+    return passed, namespace.kubectl("logs", f"{release}-test")
 
 
-def test_a_good_pool_passes_and_is_told_apart_part_by_part(installed: Pools) -> None:
+def test_a_good_pool_passes_and_is_told_apart_part_by_part(installed: Namespace) -> None:
     passed, printed = helm_test(installed, GOOD)
     assert passed, printed
     assert "endpoint picker good-epp: 1 of 2 ready (only the leader is)" in printed
@@ -38,26 +38,23 @@ def test_a_good_pool_passes_and_is_told_apart_part_by_part(installed: Pools) -> 
     assert printed.count("food-review-1") == 2
 
 
-def test_a_missing_adapter_is_named_with_the_pod_that_misses_it(installed: Pools) -> None:
+def test_a_missing_adapter_is_named_with_the_pod_that_misses_it(installed: Namespace) -> None:
     assert helm_test(installed, DRIFTED)[0]
-    selector = f"app.kubernetes.io/instance={DRIFTED},app.kubernetes.io/component=model-server"
-    pod = installed.kubectl("get", "pods", f"--selector={selector}", "--output=jsonpath={.items[0].metadata.name}")
-    path = f"/api/v1/namespaces/{installed.namespace}/pods/{pod}:8000/proxy/v1/unload_lora_adapter"
-    installed.kubectl("create", "--raw", path, "--filename=-", stdin=json.dumps({"lora_name": "food-review-1"}))
+    (pod,) = (each["metadata"]["name"] for each in installed.pods(part("model-server", DRIFTED)))
+    installed.post(pod, 8000, "v1/unload_lora_adapter", {"lora_name": "food-review-1"})
     passed, printed = helm_test(installed, DRIFTED)
     assert not passed
     assert f"FAILED: model server {pod} does not serve food-review-1" in printed
 
 
-def test_another_picker_leads_when_the_leader_is_evicted(installed: Pools) -> None:
+def test_another_picker_leads_when_the_leader_is_evicted(installed: Namespace) -> None:
     """The standby or the leader's replacement: both stand for election once the lease is free."""
-    selector = f"app.kubernetes.io/instance={GOOD},app.kubernetes.io/component=epp"
-    pods = json.loads(installed.kubectl("get", "pods", f"--selector={selector}", "--output=json"))["items"]
+    pods = installed.pods(part("epp", GOOD))
     leads = {pod["metadata"]["name"]: pod["status"]["containerStatuses"][0]["ready"] for pod in pods}
     assert sorted(leads.values()) == [False, True]
     leader = max(leads, key=lambda name: leads[name])
     eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": leader}}
-    path = f"/api/v1/namespaces/{installed.namespace}/pods/{leader}/eviction"
+    path = f"/api/v1/namespaces/{installed.name}/pods/{leader}/eviction"
     installed.kubectl("create", "--raw", path, "--filename=-", stdin=json.dumps(eviction))
     installed.kubectl("wait", f"pod/{leader}", "--for=delete", "--timeout=180s")
     installed.kubectl("wait", f"deployment/{GOOD}-epp", "--for=jsonpath={.status.readyReplicas}=1", "--timeout=120s")

@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
-import yaml
 
-from cluster.pool.pools import Pools
-from epp_lines import PRESETS, config_of, data_of, presets_of
+from kit.epp_lines import PRESETS, custom, presets_of
+from kit.namespace import Namespace
+from kit.pools import NO_SERVERS, epp_log, rendered
+from kit.wait import wait_until
 
 OFFERED = sorted(presets_of("1.x"))
-STOPPED_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
-def epps(pools: Pools) -> Pools:
+def epps(shared: Namespace) -> Namespace:
     """One EPP a preset, each with a pool of its own that has no model server, and one with a preset of 0.5."""
-    alone = {"modelServer": {"replicas": 0}, "lora": {"mode": "none", "adapters": []}, "aliases": [], "objectives": []}
     for preset in OFFERED:
         needed = PRESETS[preset].get("env", {})  # loading does not need the servers themselves
         env = [{"name": name, "value": "http://localhost:8001"} for name in needed]
-        epp = {"plugins": {"preset": preset}, "extraEnv": env}
-        pools.apply(pools.rendered(preset, {**alone, "epp": epp}))
-    head = {"apiVersion": data_of("0.5")["configVersion"], "kind": "EndpointPickerConfig"}
-    older = yaml.safe_dump({**head, **config_of("guide-default", "0.5")})
-    pools.apply(pools.rendered("older", {**alone, "epp": {"plugins": {"preset": "custom", "custom": older}}}))
-    return pools
+        values = {**NO_SERVERS, "epp.plugins.preset": preset, "epp.extraEnv": env}
+        shared.apply(*rendered(shared, preset, values))
+    values = {**NO_SERVERS, "epp.plugins": {"preset": "custom", "custom": custom("guide-default", "0.5")}}
+    shared.apply(*rendered(shared, "older", values))
+    return shared
 
 
 @pytest.mark.parametrize("preset", OFFERED)
-def test_a_real_epp_loads_the_preset(epps: Pools, preset: str) -> None:
-    epps.kubectl("rollout", "status", f"deployment/{preset}-epp", "--timeout=90s")
-    assert "loaded configuration from file/text successfully" in epps.log(f"{preset}-epp")
+def test_a_real_epp_loads_the_preset(epps: Namespace, preset: str) -> None:
+    epps.rolled_out(f"{preset}-epp", seconds=90)
+    assert "loaded configuration from file/text successfully" in epp_log(epps, preset)
 
 
-def test_a_preset_of_another_family_would_stop_it(epps: Pools) -> None:
-    until = time.monotonic() + STOPPED_SECONDS
-    while time.monotonic() < until and "is not registered" not in epps.log("older-epp"):
-        time.sleep(1)
-    assert "plugin type 'low-queue-filter' is not registered" in epps.log("older-epp")
+def test_a_preset_of_another_family_would_stop_it(epps: Namespace) -> None:
+    stopped = "plugin type 'low-queue-filter' is not registered"
+    wait_until(lambda: stopped in epp_log(epps, "older"), f"the EPP says: {stopped}", pause=1)

@@ -12,18 +12,19 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from charts import CHARTS, ROOT
-from driver.bench import LATENCY, POOLS, SECONDS, Rollout, bench
 from inferencepool_lab.builds.tools import tool
 from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_rollout.exit_codes import ExitCode
+from kit.charts import CHARTS, ROOT
+from kit.rollout import LATENCY, POOLS, SECONDS, Rollout
+from kit.rollout import rollout as new_rollout
 
 REPORT_SCHEMA = ROOT / "scripts/inferencepool_rollout/report/report.schema.json"
 
 
 @pytest.fixture(scope="module")
 def rollout(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rollout]:
-    with bench(cluster, tmp_path_factory.mktemp("driver"), *POOLS) as made:
+    with new_rollout(cluster, tmp_path_factory.mktemp("driver"), *POOLS) as made:
         yield made
 
 
@@ -79,16 +80,16 @@ def test_ctrl_c_holds_at_the_present_step_and_says_how_to_go_on_and_back(rollout
 def test_a_pool_whose_release_is_pending_is_refused_with_what_to_do(rollout: Rollout) -> None:
     rollout.to_old("pool-new")
     upgrade: list[str | Path] = [
-        tool("helm4"), "upgrade", "pool-new", CHARTS / "inferencepool", "--namespace", rollout.namespace,
+        tool("helm4"), "upgrade", "pool-new", CHARTS / "inferencepool", "--namespace", rollout.namespace.name,
         "--reuse-values", "--wait", "--set", "modelServer.replicas=2",
     ]  # fmt: skip
     with subprocess.Popen(upgrade, env=rollout.environment, stdout=subprocess.DEVNULL) as helm:
         until = time.monotonic() + SECONDS
-        while "pending-upgrade" not in rollout.helm("history", "pool-new") and helm.poll() is None:
+        while "pending-upgrade" not in rollout.namespace.helm("history", "pool-new") and helm.poll() is None:
             assert time.monotonic() < until
         helm.kill()
     said = rollout.run("run")
-    rollout.helm("rollback", "pool-new", "1", "--wait")
+    rollout.namespace.helm("rollback", "pool-new", "1", "--wait")
     assert said.returncode == ExitCode.REFUSED, said.stdout + said.stderr
     table = " ".join(said.stdout.replace("│", " ").split())
     assert "pending-upgrade" in table
@@ -117,7 +118,7 @@ def test_with_a_gitops_tool_it_writes_the_weights_and_finish_then_deletes_the_ol
         return said.returncode
 
     def sync() -> None:
-        rollout.helm("upgrade", "route", CHARTS / "rollout-route", "--values", values)
+        rollout.namespace.helm("upgrade", "route", CHARTS / "rollout-route", "--values", values)
         time.sleep(2)
 
     assert step() == ExitCode.DONE
@@ -132,4 +133,4 @@ def test_with_a_gitops_tool_it_writes_the_weights_and_finish_then_deletes_the_ol
     assert asked.stdout.startswith("helm uninstall pool-old"), asked.stdout + asked.stderr
     done = rollout.run("finish", "--yes", steps=(50, 100))
     assert done.returncode == ExitCode.DONE, done.stdout + done.stderr
-    assert "pool-old" not in rollout.helm("list", "--short")
+    assert "pool-old" not in rollout.namespace.helm("list", "--short")

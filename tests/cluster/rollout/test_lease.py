@@ -7,36 +7,36 @@ from collections.abc import Callable
 
 import pytest
 
-from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_rollout.drive.lease import LASTS_SECONDS, Lease
 from inferencepool_rollout.exit_codes import ExitCode
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.apis import LEASES, ROUTES
 from inferencepool_rollout.kube.client import Client
-from waiting import wait_until
+from kit.namespace import Namespace
+from kit.wait import wait_until
 
 SECONDS = 60
 
 
 @pytest.fixture
-def api(cluster: Cluster, namespace: str) -> Client:
+def api(namespace: Namespace) -> Client:
     """A client of a cluster that has the route whose Lease it is."""
     spec = {"parentRefs": [{"name": "none"}], "rules": [{"backendRefs": [{"name": "none", "port": 80}]}]}
     head = {"apiVersion": ROUTES.api_version, "kind": ROUTES.kind, "metadata": {"name": "route"}}
-    client = cluster.client()
-    client.create(ROUTES, namespace, {**head, "spec": spec})
+    client = namespace.cluster.client()
+    client.create(ROUTES, namespace.name, {**head, "spec": spec})
     return client
 
 
 @pytest.fixture
-def lease(api: Client, namespace: str) -> Callable[[], Lease]:
+def lease(api: Client, namespace: Namespace) -> Callable[[], Lease]:
     """Another driver's view of the same route's Lease."""
-    return lambda: Lease(api, namespace, "route")
+    return lambda: Lease(api, namespace.name, "route")
 
 
-def taken_by(api: Client, namespace: str, holder: str) -> None:
+def taken_by(api: Client, namespace: Namespace, holder: str) -> None:
     """Let somebody hold the Lease who never renews it."""
-    api.patch(LEASES, namespace, "rollout-route", {"spec": {"holderIdentity": holder}})
+    api.patch(LEASES, namespace.name, "rollout-route", {"spec": {"holderIdentity": holder}})
 
 
 def test_a_second_driver_is_refused_and_the_first_is_not_disturbed(lease: Callable[[], Lease]) -> None:
@@ -59,7 +59,7 @@ def test_a_lease_that_was_given_back_is_taken_at_once(lease: Callable[[], Lease]
 
 
 def test_a_dead_drivers_lease_is_taken_over_once_it_has_run_out(
-    lease: Callable[[], Lease], api: Client, namespace: str
+    lease: Callable[[], Lease], api: Client, namespace: Namespace
 ) -> None:
     lease().hold("by hand")
     lease().hold("")
@@ -71,7 +71,7 @@ def test_a_dead_drivers_lease_is_taken_over_once_it_has_run_out(
 
 
 def test_a_driver_that_lost_its_lease_moves_nothing_more_and_leaves_it_to_its_heir(
-    lease: Callable[[], Lease], api: Client, namespace: str
+    lease: Callable[[], Lease], api: Client, namespace: Namespace
 ) -> None:
     loser = lease()
     with loser.held():
@@ -98,13 +98,15 @@ def test_a_hold_is_seen_by_all_and_takes_the_lease_from_nobody(lease: Callable[[
         assert driver.on_hold() == ""
 
 
-def test_a_hold_goes_with_its_route(lease: Callable[[], Lease], api: Client, cluster: Cluster, namespace: str) -> None:
+def test_a_hold_goes_with_its_route(lease: Callable[[], Lease], api: Client, namespace: Namespace) -> None:
     lease().hold("by hand")
-    cluster.kubectl("--namespace", namespace, "delete", "httproute", "route")
-    wait_until(lambda: api.get(LEASES, namespace, "rollout-route") is None, "the Lease is gone", SECONDS)
+    namespace.kubectl("delete", "httproute", "route")
+    wait_until(lambda: api.get(LEASES, namespace.name, "rollout-route") is None, "the Lease is gone", SECONDS)
 
 
-def test_a_dead_driver_is_not_shown_as_the_driver(lease: Callable[[], Lease], api: Client, namespace: str) -> None:
+def test_a_dead_driver_is_not_shown_as_the_driver(
+    lease: Callable[[], Lease], api: Client, namespace: Namespace
+) -> None:
     lease().hold("by hand")
     taken_by(api, namespace, "dead@elsewhere pid 1")
     assert lease().holder() == "dead@elsewhere pid 1"

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from cluster.route.release import Release, pool
-
-
-@pytest.fixture(scope="session")
-def kubeconfig(request: pytest.FixtureRequest) -> Path:
-    """The API server to use: that of $ROUTE_KUBECONFIG (Gateway API and Inference Extension CRDs are all it needs),
-    else that of the kind cluster."""
-    given = os.environ.get("ROUTE_KUBECONFIG")
-    if given:
-        return Path(given)
-    path: Path = request.getfixturevalue("cluster").kubeconfig
-    return path
+from inferencepool_lab.cluster.handle import Cluster
+from kit.namespace import new_namespace
+from kit.route import Release, pool
 
 
 @pytest.fixture(params=["helm3", "helm4"])
@@ -30,13 +18,8 @@ def helm(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def release(kubeconfig: Path, helm: str) -> Iterator[Release]:
+def release(cluster: Cluster, helm: str) -> Iterator[Release]:
     """A release that is not installed yet, in a new namespace that holds pool-old and pool-new."""
-    namespace = f"route-{secrets.token_hex(4)}"
-    release = Release(kubeconfig, namespace, helm)
-    release.kubectl("create", "namespace", namespace)
-    try:
-        release.apply(*pool("pool-old"), *pool("pool-new"))
-        yield release
-    finally:
-        release.kubectl("delete", "namespace", namespace, "--wait=false")
+    with new_namespace(cluster, "route") as namespace:
+        namespace.apply(*pool("pool-old"), *pool("pool-new"))
+        yield Release(namespace).by(helm)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.route.release import Refused, Release
+from kit.namespace import Refused
+from kit.route import Release
 
 OVERWRITE = {"helm3": ("--force",), "helm4": ("--server-side=true", "--force-conflicts")}
 ALL_BY_HAND = ({"op": "replace", "path": "/spec/rules/0/backendRefs/1/weight", "value": 33},)
@@ -52,7 +53,7 @@ def test_the_commands_of_the_refusal_overwrite_the_hand_edit(at_10: Release) -> 
         at_10.upgrade("--set", "weights.new=10")
     command = str(refused.value).splitlines()[-1].split()
     assert command[:4] == ["helm", "upgrade", "route", "charts/rollout-route"]
-    assert command[-len(OVERWRITE[at_10.helm]) :] == list(OVERWRITE[at_10.helm])
+    assert command[-len(OVERWRITE[at_10.tool]) :] == list(OVERWRITE[at_10.tool])
     at_10.upgrade(*command[4:])
     assert at_10.live()["spec"] == at_10.rendered()["spec"]
     assert at_10.split() == {"pool-old": 90, "pool-new": 10}
@@ -60,7 +61,7 @@ def test_the_commands_of_the_refusal_overwrite_the_hand_edit(at_10: Release) -> 
 
 def test_upgrades_go_on_after_the_overwrite(at_10: Release) -> None:
     at_10.edit_by_hand(*ALL_BY_HAND)
-    at_10.upgrade("--set", "weights.new=10,guards.drift=overwrite", *OVERWRITE[at_10.helm])
+    at_10.upgrade("--set", "weights.new=10,guards.drift=overwrite", *OVERWRITE[at_10.tool])
     at_10.upgrade("--set", "weights.new=20")
     assert at_10.split() == {"pool-old": 80, "pool-new": 20}
 
@@ -81,7 +82,7 @@ def test_after_adopting_helm_4_shares_the_field_until_it_is_forced_once(at_10: R
         {"op": "replace", "path": "/spec/rules/0/backendRefs/1/weight", "value": 33},
     )
     at_10.upgrade("--set", "weights.new=33")
-    if at_10.helm == "helm4":
+    if at_10.tool == "helm4":
         with pytest.raises(Refused, match=r'conflict with "kubectl-edit"'):
             at_10.upgrade("--set", "weights.new=40")
         at_10.upgrade("--set", "weights.new=40", "--force-conflicts")
@@ -93,7 +94,7 @@ def test_overwriting_without_helms_own_force_is_never_silent(at_10: Release) -> 
     """Helm 3 sends what changed between two manifests, here nothing, and the notes say so; helm 4 refuses."""
     at_10.edit_by_hand(*ALL_BY_HAND)
     overwrite = ("--set", "weights.new=10,guards.drift=overwrite")
-    if at_10.helm == "helm3":
+    if at_10.tool == "helm3":
         notes = at_10.upgrade(*overwrite)
         assert "DRIFT: the live route was changed by hand" in notes
         assert "only with --set guards.drift=overwrite --force" in notes
@@ -107,7 +108,7 @@ def test_overwriting_without_helms_own_force_is_never_silent(at_10: Release) -> 
 def test_a_rollback_to_the_same_weights_leaves_a_hand_edit_that_the_next_upgrade_refuses(at_10: Release) -> None:
     """A rollback renders nothing, so no guard runs: helm 3 leaves the edit, helm 4 refuses it by itself."""
     at_10.edit_by_hand(*ALL_BY_HAND)
-    if at_10.helm == "helm3":
+    if at_10.tool == "helm3":
         at_10.rollback(1)
         assert at_10.split()["pool-new"] == 33
     else:
@@ -120,7 +121,7 @@ def test_a_rollback_to_the_same_weights_leaves_a_hand_edit_that_the_next_upgrade
 def test_a_rollback_to_other_weights_repairs_a_hand_edit_or_refuses_it(at_10: Release) -> None:
     at_10.upgrade("--set", "weights.new=20")
     at_10.edit_by_hand(*ALL_BY_HAND)
-    if at_10.helm == "helm3":
+    if at_10.tool == "helm3":
         at_10.rollback(1)
     else:
         with pytest.raises(Refused, match=r'conflict with "kubectl-edit"'):
@@ -132,7 +133,7 @@ def test_a_rollback_to_other_weights_repairs_a_hand_edit_or_refuses_it(at_10: Re
 
 def test_a_forced_rollback_repairs_a_hand_edit(at_10: Release) -> None:
     at_10.edit_by_hand(*ALL_BY_HAND)
-    at_10.rollback(1, *OVERWRITE[at_10.helm])
+    at_10.rollback(1, *OVERWRITE[at_10.tool])
     assert at_10.live()["spec"] == at_10.rendered()["spec"]
     at_10.upgrade("--set", "weights.new=20")
 
@@ -144,6 +145,6 @@ def test_a_route_without_its_record_is_refused(at_10: Release) -> None:
 
 
 def test_a_deleted_route_comes_back_with_the_next_upgrade(at_10: Release) -> None:
-    at_10.kubectl("delete", "httproute", "route")
+    at_10.namespace.kubectl("delete", "httproute", "route")
     at_10.upgrade("--set", "weights.new=20")
     assert at_10.split() == {"pool-old": 80, "pool-new": 20}

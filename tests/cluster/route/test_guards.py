@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from cluster.route.release import Refused, Release, pool
+from kit.namespace import Refused
+from kit.route import Release, pool
 
 TRUE_CONDITIONS = {"Accepted": "True", "ResolvedRefs": "True"}
 
@@ -33,7 +34,7 @@ def see_route(release: Release, generation: int) -> None:
 
 def _write_status(release: Release, kind: str, name: str, status: dict[str, Any]) -> None:
     patch = json.dumps({"status": status})
-    release.kubectl("patch", kind, name, "--subresource=status", "--type=merge", f"--patch={patch}")
+    release.namespace.kubectl("patch", kind, name, "--subresource=status", "--type=merge", f"--patch={patch}")
 
 
 def _conditions(conditions: dict[str, str], generation: int) -> list[dict[str, Any]]:
@@ -75,21 +76,21 @@ def test_force_that_reused_values_keep_is_told(release: Release) -> None:
 
 def test_a_pool_that_is_not_there_gets_no_weight(release: Release) -> None:
     release.install()
-    release.kubectl("delete", "inferencepool", "pool-new")
+    release.namespace.kubectl("delete", "inferencepool", "pool-new")
     with pytest.raises(Refused, match=r"there is no InferencePool route-[0-9a-f]+/pool-new"):
         release.upgrade("--set", "weights.new=10")
     assert release.split() == {"pool-old": 100}
 
 
 def test_nothing_is_installed_to_a_pool_that_is_not_there(release: Release) -> None:
-    release.kubectl("delete", "inferencepool", "pool-old")
+    release.namespace.kubectl("delete", "inferencepool", "pool-old")
     with pytest.raises(Refused, match=r"install it first \(helm install pool-old charts/inferencepool"):
         release.install()
 
 
 def test_weight_leaves_a_pool_that_is_gone(release: Release) -> None:
     release.install("--set", "weights.new=50")
-    release.kubectl("delete", "inferencepool", "pool-new")
+    release.namespace.kubectl("delete", "inferencepool", "pool-new")
     release.upgrade("--set", "weights.new=0")
     assert release.split() == {"pool-old": 100}
 
@@ -128,7 +129,7 @@ def test_a_routed_pool_that_the_gateway_stays_silent_about_gets_no_more(release:
 
 def test_a_pool_without_its_endpoint_picker_gets_no_first_weight(release: Release) -> None:
     release.install()
-    release.kubectl("delete", "service", "pool-new-epp")
+    release.namespace.kubectl("delete", "service", "pool-new-epp")
     with pytest.raises(Refused, match=r"names the endpoint picker pool-new-epp, and there is no such Service"):
         release.upgrade("--set", "weights.new=10")
 
@@ -141,16 +142,16 @@ def test_a_pool_without_its_endpoint_picker_gets_no_first_weight(release: Releas
     ],
 )
 def test_canaries_and_mirrors_need_their_pool_too(release: Release, values: str) -> None:
-    release.kubectl("delete", "inferencepool", "pool-new")
+    release.namespace.kubectl("delete", "inferencepool", "pool-new")
     key, value = next(iter(json.loads(values).items()))
     with pytest.raises(Refused, match=r"there is no InferencePool \S+/pool-new"):
         release.install("--set-json", f"{key}={json.dumps(value)}")
-    release.apply(*pool("pool-new"))
+    release.namespace.apply(*pool("pool-new"))
     release.install("--set-json", f"{key}={json.dumps(value)}")
 
 
 def test_the_guards_can_be_left_out(release: Release) -> None:
-    release.kubectl("delete", "inferencepool", "pool-new")
+    release.namespace.kubectl("delete", "inferencepool", "pool-new")
     assert "guards.pools is false" in release.install("--set", "weights.new=10,guards.pools=false")
     assert "guards.enabled is false" in release.upgrade("--set", "weights.new=100,guards.enabled=false")
 
@@ -170,7 +171,7 @@ def test_the_notes_show_both_splits_and_the_way_back(release: Release) -> None:
     rows = {row[0]: row[1:] for row in map(str.split, notes) if row and row[0] in ("backend", "old", "new")}
     assert rows == {
         "backend": ["pool", "percent", "in", "revision", "1"],
-        "old": [f"{release.namespace}/pool-old", "90", "100"],
-        "new": [f"{release.namespace}/pool-new", "10", "0"],
+        "old": [f"{release.namespace.name}/pool-old", "90", "100"],
+        "new": [f"{release.namespace.name}/pool-new", "10", "0"],
     }
-    assert f"Back to revision 1: helm rollback route 1 --namespace {release.namespace}" in notes
+    assert f"Back to revision 1: helm rollback route 1 --namespace {release.namespace.name}" in notes

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from cluster.route.release import CHART, Refused, Release
 from cluster.route.stalling import Stall, stalled
 from inferencepool_lab.builds.tools import tool
+from kit.namespace import Refused
+from kit.route import CHART, Release
 
 STALL_SECONDS = 60
 IN_PROGRESS = "another operation .* is in progress"
@@ -20,11 +19,13 @@ ROLLBACK_ON_FAILURE = {"helm3": "--atomic", "helm4": "--rollback-on-failure"}
 REFUSED_BY_THE_API = ("--set-json", 'parentRefs=[{"name": "inference-gateway"}, {"name": "inference-gateway"}]')
 
 
-def start_upgrade(release: Release, percent: int) -> subprocess.Popen[str]:
-    arguments = ["upgrade", "route", str(CHART), "--namespace", release.namespace, "--set", f"weights.new={percent}"]
+def start_upgrade(release: Release, percent: int, kubeconfig: Path) -> subprocess.Popen[str]:
+    """A helm that is under way to `percent`, through the API server of that kubeconfig."""
+    namespace = release.namespace
+    arguments = ["upgrade", "route", str(CHART), "--namespace", namespace.name, "--set", f"weights.new={percent}"]
     return subprocess.Popen(
-        [str(tool(release.helm)), *arguments],
-        env={**os.environ, "KUBECONFIG": str(release.kubeconfig)},
+        [tool(release.tool), *arguments],
+        env={**namespace.environment, "KUBECONFIG": str(kubeconfig)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -40,8 +41,8 @@ def at_10(release: Release) -> Release:
 
 def test_a_killed_helm_leaves_the_last_split_and_a_rollback_frees_the_release(at_10: Release, tmp_path: Path) -> None:
     stall = Stall("PATCH", "/httproutes/route")
-    with stalled(at_10.kubeconfig, stall, tmp_path) as kubeconfig:
-        helm = start_upgrade(replace(at_10, kubeconfig=kubeconfig), 20)
+    with stalled(at_10.namespace.cluster.kubeconfig, stall, tmp_path) as kubeconfig:
+        helm = start_upgrade(at_10, 20, kubeconfig)
         assert stall.reached.wait(STALL_SECONDS)
         helm.kill()
         helm.wait()
@@ -57,8 +58,8 @@ def test_a_killed_helm_leaves_the_last_split_and_a_rollback_frees_the_release(at
 
 def test_of_two_operators_at_once_one_is_served_and_one_is_told(at_10: Release, tmp_path: Path) -> None:
     stall = Stall("PATCH", "/httproutes/route")
-    with stalled(at_10.kubeconfig, stall, tmp_path) as kubeconfig:
-        first = start_upgrade(replace(at_10, kubeconfig=kubeconfig), 20)
+    with stalled(at_10.namespace.cluster.kubeconfig, stall, tmp_path) as kubeconfig:
+        first = start_upgrade(at_10, 20, kubeconfig)
         assert stall.reached.wait(STALL_SECONDS)
         with pytest.raises(Refused, match=IN_PROGRESS):
             at_10.upgrade("--set", "weights.new=30")
@@ -80,7 +81,7 @@ def test_a_route_that_the_api_refuses_changes_nothing(at_10: Release) -> None:
 
 def test_helms_own_rollback_of_a_failed_upgrade_restores_the_last_split(at_10: Release) -> None:
     with pytest.raises(Refused, match="sectionName must be unique"):
-        at_10.upgrade("--set", "weights.new=10", *REFUSED_BY_THE_API, ROLLBACK_ON_FAILURE[at_10.helm])
+        at_10.upgrade("--set", "weights.new=10", *REFUSED_BY_THE_API, ROLLBACK_ON_FAILURE[at_10.tool])
     assert at_10.status() == "deployed"
     assert at_10.split() == {"pool-old": 90, "pool-new": 10}
     assert at_10.live()["spec"] == at_10.rendered()["spec"]

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from cluster.route.release import Refused, Release
+from kit.namespace import Refused
+from kit.route import Release
 
 BY_HAND = {
     "apiVersion": "gateway.networking.k8s.io/v1",
@@ -32,25 +33,25 @@ def rule(group: str, resources: list[str], verbs: list[str]) -> dict[str, Any]:
 
 
 def test_a_route_made_by_hand_is_not_taken_unasked(release: Release) -> None:
-    release.apply(BY_HAND)
+    release.namespace.apply(BY_HAND)
     with pytest.raises(Refused, match="invalid ownership metadata"):
         release.install("--set", "weights.new=10")
 
 
 def test_a_route_made_by_hand_is_taken_over_with_its_weights(release: Release) -> None:
-    release.apply(BY_HAND)
-    release.install("--set", "weights.new=10", *ADOPT[release.helm])
+    release.namespace.apply(BY_HAND)
+    release.install("--set", "weights.new=10", *ADOPT[release.tool])
     assert release.split() == {"pool-old": 90, "pool-new": 10}
     release.upgrade("--set", "weights.new=20")
     assert release.live()["spec"] == release.rendered()["spec"]
 
 
 def test_taking_a_route_over_is_no_way_around_the_step(release: Release) -> None:
-    release.apply(BY_HAND)
+    release.namespace.apply(BY_HAND)
     with pytest.raises(Refused, match="moves 90 percent points at once"):
-        release.install("--set", "weights.new=100", *ADOPT[release.helm])
+        release.install("--set", "weights.new=100", *ADOPT[release.tool])
     with pytest.raises(Refused, match="gives pool-new 10 %"):
-        release.install(*ADOPT[release.helm])
+        release.install(*ADOPT[release.tool])
 
 
 def test_the_rights_that_the_readme_names_are_enough(release: Release) -> None:
@@ -72,7 +73,7 @@ def test_the_rights_that_the_readme_names_are_enough(release: Release) -> None:
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "route-operator"},
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "operator"}],
     }
-    release.apply(role, binding)
+    release.namespace.apply(role, binding)
     operator = ("--kube-as-user=operator",)
     release.install(*operator)
     assert "NOT CHECKED" not in release.upgrade("--set", "weights.new=10", *operator)
@@ -81,7 +82,7 @@ def test_the_rights_that_the_readme_names_are_enough(release: Release) -> None:
 
 
 def test_a_field_that_the_cluster_would_drop_is_refused(release: Release) -> None:
-    crd = release.kubectl("get", "crd", "httproutes.gateway.networking.k8s.io", "--output=yaml")
+    crd = release.namespace.kubectl("get", "crd", "httproutes.gateway.networking.k8s.io", "--output=yaml")
     if "channel: experimental" in crd:
         pytest.skip("this cluster's HTTPRoute has the fields of the experimental channel")
     with pytest.raises(Refused, match="retry: the HTTPRoute of this cluster has no such field"):

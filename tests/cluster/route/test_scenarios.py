@@ -6,13 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from charts import VALUES_OF
-from cluster.route.release import CHART, Release
-
-SCENARIOS = [*sorted(CHART.glob("ci/*-values.yaml")), *sorted(VALUES_OF["rollout-route"].glob("*.yaml"))]
+from kit.route import Release
+from kit.scenarios import of_kind
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("scenario", of_kind("rollout-route"), ids=lambda path: path.stem)
 def test_the_live_route_is_the_rendered_one(release: Release, scenario: Path) -> None:
     release.install("--values", str(scenario))
     rendered = release.rendered()
@@ -20,4 +18,4 @@ def test_the_live_route_is_the_rendered_one(release: Release, scenario: Path) ->
     assert live["spec"] == rendered["spec"]
     assert rendered["metadata"]["annotations"].items() <= live["metadata"]["annotations"].items()
     assert rendered["metadata"]["labels"].items() <= live["metadata"]["labels"].items()
-    release.run_helm("uninstall", "route")
+    release.namespace.helm("uninstall", "route")

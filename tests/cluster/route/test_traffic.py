@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,16 +9,17 @@ from dataclasses import dataclass
 import pytest
 import yaml
 
-from charts import CHARTS, VALUES
-from cluster.route.release import Release
 from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_rollout.traffic.answers import Answers
 from inferencepool_rollout.traffic.attribution import by_pool, pool_pods
 from inferencepool_rollout.traffic.load import Plan, background, send
 from inferencepool_rollout.traffic.request import Completion
 from inferencepool_rollout.traffic.statistics import multinomial_p
+from kit.namespace import Namespace, new_namespace
+from kit.pools import PARENTS, PREVIEW, start, wait_until_ready
+from kit.route import Release
+from kit.wait import FOLLOWED_SECONDS
 
-FOLLOWED_SECONDS = 2.0  # Istio debounces 0.1 s; the slowest of 20 changes took 0.15 s
 REQUESTS = 400
 ALPHA = 0.001 / 22  # 11 changes by two helms: the chance that a right split fails the whole file is 0.001
 STREAM_TOKENS = 60  # at 20 ms a token many streams last longer than a second, so every change meets some
@@ -52,7 +52,7 @@ CHANGES = (
     rollback(1, 0),
     upgrade(50),  # revision 10
     Change("hand edit to 10:90", 90, lambda r: r.edit_by_hand(BY_HAND)),
-    Change("rollback over a hand edit", 10, lambda r: r.rollback(3, *FORCE[r.helm])),
+    Change("rollback over a hand edit", 10, lambda r: r.rollback(3, *FORCE[r.tool])),
 )
 
 
@@ -71,32 +71,27 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def pools(cluster: Cluster) -> Iterator[str]:
+def pools(cluster: Cluster) -> Iterator[Namespace]:
     """A namespace with two real pools, whose servers take 20 ms a token."""
-    namespace = f"traffic-{secrets.token_hex(4)}"
-    cluster.kubectl("create", "namespace", namespace)
-    for name in ("pool-old", "pool-new"):
-        cluster.helm(
-            "install", name, CHARTS / "inferencepool", "--namespace", namespace,
-            "--values", VALUES / "pool/kind/simulator.yaml",
-            "--set", "modelServer.extraArgs={--inter-token-latency,20ms}",
-            "--set", "preview.parentRefs[0].name=inference-gateway,preview.parentRefs[0].namespace=default",
-            "--wait", "--timeout", "3m",
-        )  # fmt: skip
-    yield namespace
-    cluster.kubectl("delete", "namespace", namespace, "--wait=false")
+    values = {**PREVIEW, "modelServer.extraArgs": ["--inter-token-latency", "20ms"]}
+    with new_namespace(cluster, "traffic") as namespace:
+        for name in ("pool-old", "pool-new"):
+            start(namespace, name, values)
+        for name in ("pool-old", "pool-new"):
+            wait_until_ready(namespace, name)
+        yield namespace
 
 
 @pytest.fixture(scope="module", params=["helm3", "helm4"])
-def run(cluster: Cluster, pools: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(pools: Namespace, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """All changes by one helm, under a steady load of streams and of whole answers."""
-    release = Release(cluster.kubeconfig, pools, request.param)
-    host = f"{pools}.{request.param}.example.com"
+    release, cluster = Release(pools).by(request.param), pools.cluster
+    host = f"{request.param}.{pools.host}"
     values = tmp_path_factory.mktemp("route") / "values.yaml"
     values.write_text(_values(host))
     release.install("--values", str(values))
     time.sleep(FOLLOWED_SECONDS)
-    pods = pool_pods(cluster.client(), pools)
+    pods = pool_pods(cluster.client(), pools.name)
     whole = Completion("food-review", max_tokens=4, headers={"Host": host})
     stream = Completion("food-review", max_tokens=STREAM_TOKENS, stream=True, headers={"Host": host})
     splits, same, changed = {}, {}, []
@@ -112,14 +107,14 @@ def run(cluster: Cluster, pools: str, request: pytest.FixtureRequest, tmp_path_f
             answers = send(cluster.gateway_url, whole, Plan(count=REQUESTS, workers=16))
             splits[change.name] = dict(by_pool(answers, pods))
             same[change.name] = release.live()["spec"] == release.rendered()["spec"]
-    release.run_helm("uninstall", "route")
+    release.namespace.helm("uninstall", "route")
     return Run(splits, same, changed, {"whole": short.answers(), "stream": long.answers()})
 
 
 def _values(host: str) -> str:
     return yaml.safe_dump(
         {
-            "parentRefs": [{"name": "inference-gateway", "namespace": "default"}],
+            "parentRefs": PARENTS,
             "hostnames": [host],
             "guards": {"maxStep": 100},
         }

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster.route.release import Refused, Release, pool
+from kit.namespace import Refused
+from kit.route import Release, pool
 
 OWN_NAMES = {
     "backends": [{"name": "old", "pool": "llama-l4"}, {"name": "new", "pool": "llama-h100"}],
@@ -23,7 +24,7 @@ def own_names(release: Release, tmp_path: Path) -> Path:
     """A values file with names of one's own; the release is installed with it."""
     path = tmp_path / "values.yaml"
     path.write_text(yaml.safe_dump(OWN_NAMES))
-    release.apply(*pool("llama-l4"), *pool("llama-h100"))
+    release.namespace.apply(*pool("llama-l4"), *pool("llama-h100"))
     release.install("--values", str(path))
     return path
 
@@ -51,7 +52,7 @@ def test_the_bare_set_never_resets_other_names(release: Release, own_names: Path
         "hostnames[0]: chat.example.com -> (unset)",
         "parentRefs[0].name: public-gateway -> inference-gateway",
         "timeouts.request: 5m -> (unset)",
-        f"helm upgrade route charts/rollout-route --namespace {release.namespace} "
+        f"helm upgrade route charts/rollout-route --namespace {release.namespace.name} "
         "--reset-then-reuse-values --set weights.new=10",
     ):
         assert line in sentence
@@ -113,7 +114,7 @@ def test_one_value_allows_both_at_once(release: Release, own_names: Path) -> Non
 
 def test_the_old_role_can_pass_to_the_new_pool_without_moving_a_request(release: Release) -> None:
     release.install("--set", "weights.new=100")
-    release.apply(*pool("pool-newer"))
+    release.namespace.apply(*pool("pool-newer"))
     promoted = '[{"name": "old", "pool": "pool-new"}, {"name": "new", "pool": "pool-newer"}]'
     release.upgrade("--set-json", f"backends={promoted}", "--set", "weights.new=0")
     assert release.split() == {"pool-new": 100}
@@ -127,11 +128,11 @@ def test_offline_rendering_skips_the_guards_and_says_so(release: Release) -> Non
 
 
 def test_an_install_that_makes_its_namespace_says_that_nothing_was_checked(release: Release) -> None:
-    fresh = replace(release, namespace=f"{release.namespace}-fresh")
+    fresh = Release(replace(release.namespace, name=f"{release.namespace.name}-fresh"))
     try:
         assert "NOT CHECKED: no cluster was read" in fresh.install("--create-namespace")
     finally:
-        fresh.kubectl("delete", "namespace", fresh.namespace, "--wait=false")
+        fresh.namespace.kubectl("delete", "namespace", fresh.namespace.name, "--wait=false")
 
 
 def test_a_dry_run_with_the_server_runs_the_guards(release: Release) -> None:

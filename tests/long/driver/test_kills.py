@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from collections.abc import Iterator
@@ -11,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from driver.bench import STEPS, Rollout, bench
 from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_rollout.exit_codes import ExitCode
+from kit.rollout import STEPS, Rollout, rollout
 
 KILLS = 10
 SEED = 20261125
@@ -30,18 +29,17 @@ class Undisturbed:
 
 def left(rollout: Rollout) -> Any:
     """The route in the end, and the weights of its revisions."""
-    said = rollout.cluster.kubectl("-n", rollout.namespace, "get", "httproute", "route", "--output=json")
-    return json.loads(said)["spec"], rollout.weights()
+    return rollout.namespace.get("httproute/route")["spec"], rollout.weights()
 
 
 @pytest.fixture(scope="module")
 def undisturbed(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Undisturbed]:
-    with bench(cluster, tmp_path_factory.mktemp("driver"), "pool-old", "pool-new", rate=40, burn_in=4) as rollout:
-        rollout.to_old("pool-new")
+    with rollout(cluster, tmp_path_factory.mktemp("driver"), "pool-old", "pool-new", rate=40, burn_in=4) as made:
+        made.to_old("pool-new")
         began = time.monotonic()
-        done = rollout.run("run")
+        done = made.run("run")
         assert done.returncode == ExitCode.DONE, done.stdout + done.stderr
-        yield Undisturbed(rollout, time.monotonic() - began, left(rollout))
+        yield Undisturbed(made, time.monotonic() - began, left(made))
 
 
 def test_an_undisturbed_rollout_moves_once_to_every_step(undisturbed: Undisturbed) -> None:

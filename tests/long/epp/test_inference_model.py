@@ -9,21 +9,22 @@ from string import Template
 
 import pytest
 
-from cluster.pool.epp_metrics import forwarded, reached, reader
-from cluster.pool.pools import Pools
-from epp_lines import LINES
 from inferencepool_lab.builds.versions import versions
+from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_rollout.traffic.answers import Answers
 from inferencepool_rollout.traffic.attribution import PICKS, by_pool, pool_pods, read
 from inferencepool_rollout.traffic.load import Plan, send
 from inferencepool_rollout.traffic.request import Completion
-from long.epp.conftest import Lines
-from waiting import wait_until
+from kit.epp_lines import LINES
+from kit.epp_metrics import forwarded, reached, reader
+from kit.namespace import Namespace
+from kit.pools import install
+from kit.wait import wait_until
+from long.epp.namespaces import namespace_for
 
 OLDEST = LINES[0]
 POOL, GATEWAY = "pool", "gateway"
 CONFIG = Path(__file__).with_name("envoy.yaml")
-SERVED_SECONDS = 60
 REQUESTS = 100
 
 
@@ -31,7 +32,7 @@ REQUESTS = 100
 class Served:
     """A pool behind an Envoy at a port of this machine, and who may read its EPP's metrics."""
 
-    pools: Pools
+    namespace: Namespace
     port: int
     account: str
 
@@ -39,7 +40,7 @@ class Served:
         return send(f"http://127.0.0.1:{self.port}", Completion(model, max_tokens=2), Plan(count=count))
 
     def picks(self) -> int:
-        with reached(self.pools, POOL) as metrics:
+        with reached(self.namespace, POOL) as metrics:
             return read(metrics.answer(self.account)[1], PICKS)
 
 
@@ -70,17 +71,16 @@ def gateway() -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def served(lines: Lines) -> Iterator[Served]:
-    with lines.namespace(OLDEST) as pools, reader(pools) as account:
-        pools.install(POOL, {**OLDEST.values, "epp.metricsAuth": True, "objectives": []})
+def served(every_line: Cluster) -> Iterator[Served]:
+    with namespace_for(every_line, OLDEST) as namespace, reader(namespace) as account:
+        install(namespace, POOL, {**OLDEST.values, "epp.metricsAuth": True, "objectives": []})
         config = {"envoy.yaml": Template(CONFIG.read_text()).substitute(EPP=f"{POOL}-epp")}
-        pools.apply(
-            [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": GATEWAY}, "data": config}, gateway()]
-        )
-        pools.kubectl("wait", f"pod/{GATEWAY}", "--for=condition=Ready", "--timeout=60s")
-        with forwarded(pools, f"pod/{GATEWAY}", 8081) as port:
-            made = Served(pools, port, account)
-            wait_until(lambda: not made.send("food-review", 1).lost, "Envoy serves the pool", SERVED_SECONDS)
+        config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": GATEWAY}, "data": config}
+        namespace.apply(config_map, gateway())
+        namespace.kubectl("wait", f"pod/{GATEWAY}", "--for=condition=Ready", "--timeout=60s")
+        with forwarded(namespace, f"pod/{GATEWAY}", 8081) as port:
+            made = Served(namespace, port, account)
+            wait_until(lambda: not made.send("food-review", 1).lost, "Envoy serves the pool")
             yield made
 
 
@@ -88,5 +88,7 @@ def test_every_request_for_an_alias_is_picked_and_answered_by_the_pool(served: S
     before = served.picks()
     answers = served.send("food-review", REQUESTS)
     assert answers.lost == 0, set(answers.detail)
-    assert dict(by_pool(answers, pool_pods(served.pools.cluster.client(), served.pools.namespace))) == {POOL: REQUESTS}
+    assert dict(by_pool(answers, pool_pods(served.namespace.cluster.client(), served.namespace.name))) == {
+        POOL: REQUESTS
+    }
     assert served.picks() - before == REQUESTS

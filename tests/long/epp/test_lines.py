@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from cluster.pool.epp_metrics import EppMetrics, reached, reader
-from cluster.pool.pools import Pools
-from epp_lines import FILES, LINES, Line
-from long.epp.conftest import Lines
-from waiting import wait_until
+from inferencepool_lab.cluster.handle import Cluster
+from kit.epp_lines import LINES, Line, custom
+from kit.epp_metrics import EppMetrics, reached, reader
+from kit.namespace import Namespace
+from kit.pools import epp_log, start, wait_until_ready
+from kit.wait import wait_until
+from long.epp.namespaces import namespace_for
 
 SAID = {"running-requests": 1, "waiting-requests": 3, "kv-cache-usage": 0.5}
 READ = {
@@ -25,26 +27,28 @@ SERVERS = [
     {"name": name, "value": "http://localhost:8001"} for name in ("PREDICTION_SERVER_URL", "TRAINING_SERVER_URL")
 ]
 REFUSED = "refused"
-SEEN_SECONDS = 60
 
 
 def foreign(line: Line) -> str:
-    """A preset with plugins that the line has not, which the chart refuses to it."""
+    """A preset's configuration with plugins that the line has not, which the chart refuses to it."""
     if line.family == "0.5":
-        return "1.x/default"
-    return "0.5/guide-default" if "predicted-latency" in line.presets else "1.x/predicted-latency"
+        return custom("default", "1.x")
+    if "predicted-latency" in line.presets:
+        return custom("guide-default", "0.5")
+    return custom("predicted-latency", "1.x")
 
 
 @dataclass(frozen=True)
 class Running:
     """A release a preset, each with an EPP of one line and two servers that say the same of themselves all the time."""
 
-    pools: Pools
+    namespace: Namespace
     line: Line
     reader: str
 
     def start(self, release: str, preset: str, custom: str = "") -> None:
-        self.pools.start(
+        start(
+            self.namespace,
             release,
             {
                 "modelServer.extraArgs": ["--fake-metrics", json.dumps(SAID)],
@@ -65,31 +69,31 @@ class Running:
 
 
 @pytest.fixture(scope="module", params=LINES, ids=str)
-def running(lines: Lines, request: pytest.FixtureRequest) -> Iterator[Running]:
+def running(every_line: Cluster, request: pytest.FixtureRequest) -> Iterator[Running]:
     line: Line = request.param
-    with lines.namespace(line) as pools, reader(pools) as account:
-        made = Running(pools, line, account)
+    with namespace_for(every_line, line) as namespace, reader(namespace) as account:
+        made = Running(namespace, line, account)
         for preset in line.presets:
             made.start(preset, preset)
-        made.start(REFUSED, "custom", (FILES / f"plugins/{foreign(line)}.yaml").read_text())
+        made.start(REFUSED, "custom", foreign(line))
         yield made
 
 
 def test_it_loads_each_preset_that_the_chart_allows_it(running: Running) -> None:
     for preset in running.line.presets:
-        running.pools.wait_until_ready(preset)
-        log = running.pools.log(f"{preset}-epp")
+        wait_until_ready(running.namespace, preset)
+        log = epp_log(running.namespace, preset)
         assert "loaded configuration from file/text successfully" in log, preset
         assert "forbidden" not in log, preset
 
 
 def test_it_reads_the_metrics_of_its_pools_servers(running: Running) -> None:
-    running.pools.wait_until_ready("default")
-    with reached(running.pools, "default") as metrics:
-        wait_until(lambda: running.read(metrics) == READ, f"the EPP has read {READ}", SEEN_SECONDS)
+    wait_until_ready(running.namespace, "default")
+    with reached(running.namespace, "default") as metrics:
+        wait_until(lambda: running.read(metrics) == READ, f"the EPP has read {READ}")
 
 
 def test_a_preset_that_the_chart_refuses_it_would_stop_it(running: Running) -> None:
     unknown = ("is not registered", "is not found in registry")
     log = f"deployment {REFUSED}-epp says one of {unknown}"
-    wait_until(lambda: any(said in running.pools.log(f"{REFUSED}-epp") for said in unknown), log, SEEN_SECONDS)
+    wait_until(lambda: any(said in epp_log(running.namespace, REFUSED) for said in unknown), log)

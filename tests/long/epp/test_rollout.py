@@ -9,24 +9,24 @@ from dataclasses import dataclass
 import pytest
 import yaml
 
-from charts import only
-from cluster.pool.epp_metrics import reached, reader
-from cluster.pool.pools import Pools
-from cluster.route.release import Release
-from epp_lines import LINES, Line
+from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_rollout.traffic.answers import Answers
 from inferencepool_rollout.traffic.attribution import PICKS, by_pool, gained, pool_pods, read
 from inferencepool_rollout.traffic.load import Plan, background, send
 from inferencepool_rollout.traffic.request import Completion
 from inferencepool_rollout.traffic.statistics import multinomial_p
-from long.epp.conftest import Lines
-from waiting import wait_until
+from kit.charts import only
+from kit.epp_lines import LINES, Line
+from kit.epp_metrics import reached, reader
+from kit.namespace import Namespace
+from kit.pools import PARENTS, PREVIEW, TESTERS, rendered, start, wait_until_ready
+from kit.route import Release
+from kit.wait import wait_until
+from long.epp.namespaces import namespace_for
 
 OLD, NEW = "pool-old", "pool-new"
 CURRENT = LINES[-1]
 OLDER = [line for line in LINES if line.family == CURRENT.family and line != CURRENT]
-GATEWAY = [{"name": "inference-gateway", "namespace": "default"}]
-FOLLOWED_SECONDS = 60
 REQUESTS = 400
 # The chance that right splits fail the file is 0.001; a share of 65 % in place of 50 % is refused with a power of 0.99.
 ALPHA = 0.001 / len(OLDER)
@@ -36,41 +36,36 @@ ALPHA = 0.001 / len(OLDER)
 class Rollout:
     """Both pools behind one route, and the load that goes through it."""
 
-    pools: Pools
-    route: Release
+    namespace: Namespace
     account: str
     """Who may read the EPPs' metrics: the oldest ask for a token whatever they are told."""
 
     def completion(self, model: str = "food-review-1") -> Completion:
-        return Completion(model, max_tokens=2, headers={"Host": self.host})
+        return Completion(model, max_tokens=2, headers={"Host": self.namespace.host})
 
     def serves(self, headers: Mapping[str, str]) -> bool:
         """Whether requests with these headers, of the route or of testers of one pool, are answered."""
         asked = Completion("food-review-1", max_tokens=2, headers=headers)
-        return not send(self.pools.cluster.gateway_url, asked, Plan(count=20)).lost
-
-    @property
-    def host(self) -> str:
-        return f"{self.pools.namespace}.example.com"
+        return not send(self.namespace.cluster.gateway_url, asked, Plan(count=20)).lost
 
     def send(self, plan: Plan, model: str = "food-review-1") -> Answers:
-        return send(self.pools.cluster.gateway_url, self.completion(model), plan)
+        return send(self.namespace.cluster.gateway_url, self.completion(model), plan)
 
     def shift(self, percent: int) -> None:
         """Lead that share to the new pool, and wait until the gateway does."""
-        self.route.upgrade("--reset-then-reuse-values", "--set", f"weights.new={percent}")
+        Release(self.namespace).upgrade("--reset-then-reuse-values", "--set", f"weights.new={percent}")
         expected = {pool for pool, share in ((OLD, 100 - percent), (NEW, percent)) if share}
         shown = f"the answers are of {expected}"
-        wait_until(lambda: self.answered(self.send(Plan(count=20))).keys() == expected, shown, FOLLOWED_SECONDS)
+        wait_until(lambda: self.answered(self.send(Plan(count=20))).keys() == expected, shown)
 
     def answered(self, answers: Answers) -> dict[str, int]:
-        return dict(by_pool(answers, pool_pods(self.pools.cluster.client(), self.pools.namespace)))
+        return dict(by_pool(answers, pool_pods(self.namespace.cluster.client(), self.namespace.name)))
 
     def picks(self) -> dict[str, int]:
         """How many picks the EPP of each pool has made."""
         made = {}
         for pool in (OLD, NEW):
-            with reached(self.pools, pool) as metrics:
+            with reached(self.namespace, pool) as metrics:
                 made[pool] = read(metrics.answer(self.account)[1], PICKS)
         return made
 
@@ -82,39 +77,40 @@ def line(request: pytest.FixtureRequest) -> Line:
 
 
 @pytest.fixture(scope="module")
-def rollout(lines: Lines, line: Line, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rollout]:
+def rollout(every_line: Cluster, line: Line, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rollout]:
     """Both pools, closed without their EPPs, and the route with all weight on the old one.
 
     The alias of the old pool is applied by hand: to most EPPs of older lines the chart refuses it.
     """
-    with lines.namespace(line, CURRENT) as pools, reader(pools) as account:
+    with namespace_for(every_line, line, CURRENT) as namespace, reader(namespace) as account:
         both = {
             "pool.failureMode": "FailClose",
             "epp.metricsAuth": True,
             "objectives": [],
-            "preview.parentRefs": GATEWAY,
+            **PREVIEW,
         }
-        pools.start(OLD, {**both, **line.values, "aliases": []})
-        pools.apply([only(pools.rendered(OLD, {}), "InferenceModelRewrite")])
-        pools.start(NEW, {**both, **CURRENT.values})
+        start(namespace, OLD, {**both, **line.values, "aliases": []})
+        namespace.apply(only(rendered(namespace, OLD, {}), "InferenceModelRewrite"))
+        start(namespace, NEW, {**both, **CURRENT.values})
         for pool in (OLD, NEW):
-            pools.wait_until_ready(pool)
-        made = Rollout(pools, Release(pools.cluster.kubeconfig, pools.namespace, "helm4"), account)
+            wait_until_ready(namespace, pool)
+        made = Rollout(namespace, account)
         values = {
-            "parentRefs": GATEWAY,
-            "hostnames": [made.host],
+            "parentRefs": PARENTS,
+            "hostnames": [namespace.host],
             "guards": {"maxStep": 100},
         }
         file = tmp_path_factory.mktemp("route") / "values.yaml"
         file.write_text(yaml.safe_dump(values))
-        made.route.install("--values", str(file))
-        for served in ({"Host": made.host}, *({"x-inferencepool": f"{pools.namespace}/{pool}"} for pool in (OLD, NEW))):
-            wait_until(functools.partial(made.serves, served), f"the gateway serves {served}", FOLLOWED_SECONDS)
+        Release(namespace).install("--values", str(file))
+        testers = ({TESTERS: f"{namespace.name}/{pool}"} for pool in (OLD, NEW))
+        for served in ({"Host": namespace.host}, *testers):
+            wait_until(functools.partial(made.serves, served), f"the gateway serves {served}")
         yield made
 
 
 def test_no_request_is_lost_on_the_way_there_and_back(rollout: Rollout) -> None:
-    url = rollout.pools.cluster.gateway_url
+    url = rollout.namespace.cluster.gateway_url
     with background(url, rollout.completion(), Plan(rate=20, seconds=300, workers=32)) as load:
         for percent in (50, 100, 50, 0):
             rollout.shift(percent)

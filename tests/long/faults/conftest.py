@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from faults.matrix import Matrix
-from faults.table import ROWS
+from kit.faults.matrix import Matrix
+from kit.faults.table import ROWS
 
 
 @pytest.fixture(scope="session")

@@ -6,20 +6,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from faults.bench import Bench, bench
-from faults.matrix import Matrix
-from faults.table import CLOSE, OPEN, ROWS, Row
 from inferencepool_lab.cluster.handle import Cluster
+from kit.faults.matrix import Matrix
+from kit.faults.table import CLOSE, OPEN, ROWS, Row
+from kit.two_pools import TwoPools, two_pools
 
 
 @pytest.fixture(scope="module", params=[OPEN, CLOSE])
-def pools(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Bench]:
-    with bench(cluster, request.param) as made:
+def pools(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[TwoPools]:
+    with two_pools(cluster, request.param) as made:
         yield made
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if not row.workers], ids=lambda row: row.name.replace(" ", "-"))
 def test_the_other_pool_loses_nothing_and_the_struck_one_what_the_row_allows(
-    pools: Bench, row: Row, matrix: Matrix
+    pools: TwoPools, row: Row, matrix: Matrix
 ) -> None:
     assert matrix.prove(pools, row) == []

@@ -11,9 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from faults.bench import FOLLOWED_SECONDS, Bench, bench
-from faults.run import judge_split
-from faults.table import OPEN
 from inferencepool_lab.builds.programs import compiled
 from inferencepool_lab.builds.tools import tool
 from inferencepool_lab.builds.versions import versions
@@ -21,15 +18,18 @@ from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_lab.gateways.gateway import chosen
 from inferencepool_rollout.process import run
 from inferencepool_rollout.traffic.verdict import Fault
-from waiting import wait_until
+from kit.faults.run import judge_split
+from kit.faults.table import OPEN
+from kit.two_pools import TwoPools, two_pools
+from kit.wait import FOLLOWED_SECONDS, wait_until
 
 UNPATCHED = "inferencepool-rollout/pilot:unpatched"
 ISTIOD = chosen().controller
 
 
 @pytest.fixture(scope="module")
-def pools(cluster: Cluster) -> Iterator[Bench]:
-    with bench(cluster, OPEN) as made:
+def pools(cluster: Cluster) -> Iterator[TwoPools]:
+    with two_pools(cluster, OPEN) as made:
         made.split(70)
         time.sleep(FOLLOWED_SECONDS)
         yield made
@@ -72,13 +72,13 @@ def _build_unpatched(cluster: Cluster) -> None:
     )
 
 
-def test_an_istio_with_the_fix_passes(pools: Bench) -> None:
+def test_an_istio_with_the_fix_passes(pools: TwoPools) -> None:
     assert judge_split(pools, 70) == ()
 
 
-def test_an_istio_without_the_fix_fails_and_the_finding_names_the_issue(pools: Bench) -> None:
-    _build_unpatched(pools.cluster)
-    with istiod(pools.cluster, UNPATCHED):
+def test_an_istio_without_the_fix_fails_and_the_finding_names_the_issue(pools: TwoPools) -> None:
+    _build_unpatched(pools.namespace.cluster)
+    with istiod(pools.namespace.cluster, UNPATCHED):
         findings = judge_split(pools, 70)
     assert [finding.fault for finding in findings] == [Fault.SHARED_PICKER]
     assert "istio#61594" in str(findings[0])

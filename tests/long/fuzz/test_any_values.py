@@ -7,9 +7,9 @@ from typing import Any
 import jsonschema
 from hypothesis import HealthCheck, given, settings
 
-from any_values import SCHEMA, rendered, values
-from charts import Manifest, documents
 from inferencepool_lab.cluster.handle import Cluster
+from kit.any_values import SCHEMA, rendered, values
+from kit.charts import Manifest, documents
 
 DRAWS = 1000
 WITHOUT_CRDS = {"keda.sh", "leaderworkerset.x-k8s.io", "llm-d.ai", "monitoring.coreos.com", "networking.gke.io"}

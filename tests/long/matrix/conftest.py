@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from compatibility import CLUSTERS, Compatibility
 from inferencepool_lab import docker
 from inferencepool_lab.builds.versions import CHOICE
 from inferencepool_lab.cluster import kind
 from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_lab.ready import ready
+from long.matrix.compatibility import CLUSTERS, Compatibility
 
 NAME, PORT = "inferencepool-minor", 18090
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from charts import CHARTS, ROOT, VALUES, Manifest, render
-from compatibility import EXTENSION, HELMS, TAGS, Compatibility
 from inferencepool_lab.builds.programs import downloaded
-from schemas import Schema, of_crds
+from kit.charts import ROOT, Manifest, render
+from kit.scenarios import of_kind
+from kit.schemas import Schema, of_crds
+from long.matrix.compatibility import EXTENSION, HELMS, TAGS, Compatibility
 
 GROUPS = ("inference.networking.k8s.io", "inference.networking.x-k8s.io")
 POOL = ("inference.networking.k8s.io", "v1", "InferencePool")
@@ -19,7 +20,7 @@ REWRITE_SINCE = "v1.2.1"  # InferenceModelRewrite
 GONE_SINCE = "v1.6.0"  # InferenceObjective and InferenceModelRewrite went to llm-d-router
 OTHER_SHAPE = {("v1.2.1", "InferenceModelRewrite")}  # its rules say `split` where later ones say `targets`
 X_K8S = ROOT / "tests/render/pool/kitchen-sink-x-k8s.yaml"
-SCENARIOS = [VALUES / "pool/kind/simulator.yaml", *sorted(CHARTS.glob("inferencepool/ci/*-values.yaml"))]
+SCENARIOS = of_kind("inferencepool")
 
 Kind = tuple[str, str, str]
 

@@ -10,23 +10,23 @@ from pathlib import Path
 
 import pytest
 
-import dry_run
-import kubeconform
-from charts import RenderError, render
-from compatibility import CLUSTERS, HELMS, KUBERNETES, Cell, Compatibility
-from guide import REQUESTS, two_pools
 from inferencepool_lab.builds.programs import downloaded
 from inferencepool_lab.builds.versions import versions
 from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_lab.demo import STAGES
 from inferencepool_lab.stage import Stage, run_stage
-from schemas import schema_folder
+from kit import dry_run, kubeconform
+from kit.charts import RenderError, render
+from kit.demo import REQUESTS, demo_pools
+from kit.scenarios import OF_KIND, SCENARIOS
+from kit.schemas import schema_folder
+from long.matrix.compatibility import CLUSTERS, HELMS, KUBERNETES, Cell, Compatibility
 
 
 @pytest.fixture(scope="module", params=HELMS)
 def pools(kubernetes: Cluster, request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """The pools of the guide, installed by that helm, on that cluster."""
-    with two_pools(replace(kubernetes, helm_tool=request.param)) as ready_pools:
+    with demo_pools(replace(kubernetes, helm_tool=request.param)) as ready_pools:
         yield ready_pools
 
 
@@ -50,7 +50,7 @@ def test_a_stage_of_the_demo_is_right_on_it(pools: Cluster, stage: Stage, cell: 
     assert seen.lost == 0
 
 
-@pytest.mark.parametrize(("chart", "values"), dry_run.SCENARIOS, ids=lambda value: getattr(value, "stem", value))
+@pytest.mark.parametrize(("chart", "values"), OF_KIND, ids=lambda value: getattr(value, "stem", value))
 def test_its_api_server_takes_every_object(pools: Cluster, chart: str, values: Path, cell: Cell) -> None:
     cell.dry_runs.append((versions().kubernetes, dry_run.scenario_taken(pools, chart, values)))
 
@@ -62,7 +62,7 @@ def test_a_scenario_renders_only_what_it_takes_or_is_refused_by_name(
 ) -> None:
     cell = compatibility.kubernetes.cell(version, helm)
     rendered = {}
-    for place, (chart, values) in enumerate(kubeconform.SCENARIOS):
+    for place, (chart, values) in enumerate(SCENARIOS):
         try:
             manifests = render(chart, "pool-old", files=[values], arguments=["--kube-version", version], helm=helm)
         except RenderError as refusal:

@@ -12,14 +12,15 @@ from typing import Any
 import pytest
 import yaml
 
-import dry_run
-from charts import CHARTS, VALUES, Manifest
-from compatibility import EXTENSION, HELMS, TAGS, Compatibility
 from inferencepool_lab.builds.programs import downloaded, module_folder
 from inferencepool_lab.builds.versions import versions
 from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_rollout.failure import Failure
-from waiting import wait_until
+from kit import dry_run
+from kit.charts import CHARTS, Manifest
+from kit.scenarios import KIND_POOL
+from kit.wait import wait_until
+from long.matrix.compatibility import EXTENSION, HELMS, TAGS, Compatibility
 
 GROUPS = ("inference.networking.k8s.io", "inference.networking.x-k8s.io")
 ALONE = {"modelServer": {"preset": "simulator"}}
@@ -85,9 +86,9 @@ def test_aliases_and_objectives_are_taken_too_or_refused_by_name(
     cluster, cell = replace(server, helm_tool=helm), compatibility.extension.cell(tag, helm)
     if tag in REFUSED:
         with pytest.raises(Failure, match=REFUSED[tag]):
-            _as_installed(cluster, tmp_path, {}, VALUES / "pool/kind/simulator.yaml")
+            _as_installed(cluster, tmp_path, {}, KIND_POOL)
         cell.refused = [REFUSED[tag].split()[0]]
     else:
-        manifests = _as_installed(cluster, tmp_path, EPP.get(tag, {}), VALUES / "pool/kind/simulator.yaml")
+        manifests = _as_installed(cluster, tmp_path, EPP.get(tag, {}), KIND_POOL)
         assert {"InferenceModelRewrite", "InferenceObjective"} <= {manifest["kind"] for manifest in manifests}
         cell.dry_runs.append((versions().kubernetes, dry_run.taken(cluster, manifests)))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 
 import pytest
 
 from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_lab.images import pull
+from kit.namespace import new_namespace
 from long.vllm.servers import Servers
 
 MISSING = [{"id": "food-review-1", "source": "/adapters/nowhere"}]
@@ -20,16 +20,14 @@ def starting(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iter
     pool-resolver, which loads what a request names."""
     pull.ensure(cluster.docker, ("vllm-cpu",))
     cluster.load("vllm-cpu")
-    namespace = f"vllm-{secrets.token_hex(4)}"
-    cluster.kubectl("create", "namespace", namespace)
-    servers = Servers(cluster, namespace)
-    servers.fill_claims(tmp_path_factory.mktemp("vllm"))
-    servers.install("pool-old")
-    servers.install("pool-new")
-    servers.install("pool-missing", {"lora.adapters": MISSING})
-    servers.install("pool-resolver", {"lora.mode": "resolver", "lora.adapters": []})
-    yield servers
-    cluster.kubectl("delete", "namespace", namespace, timeout=120)
+    with new_namespace(cluster, "vllm", wait=True) as namespace:
+        servers = Servers(namespace)
+        servers.fill_claims(tmp_path_factory.mktemp("vllm"))
+        servers.install("pool-old")
+        servers.install("pool-new")
+        servers.install("pool-missing", {"lora.adapters": MISSING})
+        servers.install("pool-resolver", {"lora.mode": "resolver", "lora.adapters": []})
+        yield servers
     servers.remove_claims()
 
 

@@ -14,17 +14,17 @@ from typing import Any
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-import tiny_llama
-from charts import CHARTS, VALUES
-from inferencepool_lab.cluster.handle import Cluster
-from node import on_node
-from waiting import wait_until
+from kit import tiny_llama
+from kit.namespace import Namespace
+from kit.node import on_node
+from kit.pools import PREVIEW, TESTERS, part, start
+from kit.scenarios import KIND_VLLM
+from kit.wait import KUBELET_SECONDS, wait_until
 
 MODEL = "tiny-llama"
 ADAPTER, SOURCE = "food-review-1", "/adapters/food-review-1"
 LOADS = "lora_syncer_operation_duration_seconds_count"
 START_SECONDS = 600
-FOLLOWED_SECONDS = 180
 TOKENS = 16
 COSTS = [f"cost-{i}" for i in range(9)]
 # The adapters on the disk and their ranks; the chart's largest is 8.
@@ -44,68 +44,55 @@ class Said:
 class Servers:
     """The pools of one namespace, and how the tests reach them."""
 
-    cluster: Cluster
-    namespace: str
-
-    @property
-    def host(self) -> str:
-        """Host name of the rollout's route."""
-        return f"{self.namespace}.example.com"
-
-    def kubectl(self, *arguments: str, stdin: str | None = None, timeout: float = 300) -> str:
-        return self.cluster.kubectl("--namespace", self.namespace, *arguments, stdin=stdin, timeout=timeout)
+    namespace: Namespace
 
     def fill_claims(self, folder: Path) -> None:
         """Make the claims `models` and `adapters`, and the model and all adapters in them."""
         tiny_llama.write_model(folder / "models" / MODEL)
         for seed, (name, rank) in enumerate(RANKS.items(), start=1):
             tiny_llama.write_adapter(folder / "adapters" / name, f"/models/{MODEL}", seed, rank)
-        on_node(self.cluster, "mkdir", "--parents", self._disk)
+        on_node(self.namespace.cluster, "mkdir", "--parents", self._disk)
         for name in ("models", "adapters"):
-            self.cluster.docker.run("cp", folder / name, f"{self.cluster.name}-control-plane:{self._disk}")
-            self.kubectl("apply", "--filename=-", stdin=yaml.safe_dump_all(self._claim(name)))
+            cluster = self.namespace.cluster
+            cluster.docker.run("cp", folder / name, f"{cluster.name}-control-plane:{self._disk}")
+            self.namespace.apply(*self._claim(name))
 
     def remove_claims(self) -> None:
         """Remove what the namespace's end leaves behind."""
-        volumes = [f"{self.namespace}-{name}" for name in ("models", "adapters")]
-        self.kubectl("delete", "persistentvolume", *volumes, "--wait=false")
-        on_node(self.cluster, "rm", "--recursive", "--force", self._disk)
+        volumes = [f"{self.namespace.name}-{name}" for name in ("models", "adapters")]
+        self.namespace.kubectl("delete", "persistentvolume", *volumes, "--wait=false")
+        on_node(self.namespace.cluster, "rm", "--recursive", "--force", self._disk)
 
     def install(self, release: str, values: Mapping[str, Any] | None = None) -> None:
         """Install a pool without waiting for it; `values` go over those that people copy."""
-        gateway = {"preview": {"parentRefs": [{"name": "inference-gateway", "namespace": "default"}]}}
-        sets = [f"--set-json={key}={json.dumps(value)}" for key, value in {**gateway, **(values or {})}.items()]
-        self.cluster.helm(
-            "install", release, CHARTS / "inferencepool", "--namespace", self.namespace,
-            "--values", VALUES / "pool/kind/vllm.yaml", *sets,
-        )  # fmt: skip
+        start(self.namespace, release, {**PREVIEW, **(values or {})}, file=KIND_VLLM)
 
     def wait_until_ready(self, *releases: str) -> None:
         deployments = [f"deployment/{name}{suffix}" for name in releases for suffix in ("", "-epp")]
-        self.kubectl(
+        self.namespace.kubectl(
             "wait", "--for=condition=Available", f"--timeout={START_SECONDS}s", *deployments, timeout=START_SECONDS + 30
         )
 
     def pod(self, release: str) -> str:
         """Name of the one model server of a pool."""
-        selector = f"app.kubernetes.io/instance={release},app.kubernetes.io/component=model-server"
-        (name,) = self.kubectl("get", "pods", f"--selector={selector}", "--output=name").split()
-        return name.removeprefix("pod/")
+        (pod,) = self.namespace.pods(part("model-server", release), ending=True)
+        name: str = pod["metadata"]["name"]
+        return name
 
     def restarts(self, release: str) -> int:
         """How often a container of a pool's model server was started again."""
-        pod = json.loads(self.kubectl("get", "pod", self.pod(release), "--output=json"))
+        pod = self.namespace.get(f"pod/{self.pod(release)}")
         statuses = [*pod["status"]["containerStatuses"], *pod["status"].get("initContainerStatuses", [])]
         return sum(status["restartCount"] for status in statuses)
 
     def adapters(self, release: str) -> set[str]:
         """The adapters that a pool's model server lists."""
-        models = json.loads(self._get(f"{self.pod(release)}:8000", "v1/models"))["data"]
+        models = json.loads(self.namespace.page(self.pod(release), 8000, "v1/models"))["data"]
         return {model["id"] for model in models if model["parent"] is not None}
 
     def failed_loads(self, release: str) -> int:
         """How many loads a pool's syncer was refused."""
-        page = self._get(f"{self.pod(release)}:8080", "metrics")
+        page = self.namespace.page(self.pod(release), 8080, "metrics")
         samples = (sample for family in text_string_to_metric_families(page) for sample in family.samples)
         wanted = {"operation": "load", "result": "error"}
         return int(sum(sample.value for sample in samples if sample.name == LOADS and sample.labels == wanted))
@@ -116,23 +103,23 @@ class Servers:
         The kubelet carries it into the pod at once because the pod is changed too; else that may take a minute.
         """
         name = f"configmap/{release}-adapters"
-        (key, text), *_ = json.loads(self.kubectl("get", name, "--output=json"))["data"].items()
+        (key, text), *_ = self.namespace.get(name)["data"].items()
         config = yaml.safe_load(text)
         models = [{"id": id_, "source": source} for id_, source in adapters.items()]
         config["vLLMLoRAConfig"]["ensureExist"]["models"] = models
         patch = {"data": {key: yaml.safe_dump(config)}}
-        self.kubectl("patch", name, "--type=merge", f"--patch={json.dumps(patch)}")
-        self.kubectl("annotate", "pod", self.pod(release), f"changed={time.time()}", "--overwrite")
+        self.namespace.kubectl("patch", name, "--type=merge", f"--patch={json.dumps(patch)}")
+        self.namespace.kubectl("annotate", "pod", self.pod(release), f"changed={time.time()}", "--overwrite")
 
     def wait_for_adapters(self, release: str, *adapters: str) -> None:
         what = f"{release} lists {', '.join(adapters)}"
-        wait_until(lambda: self.adapters(release) == set(adapters), what, FOLLOWED_SECONDS)
+        wait_until(lambda: self.adapters(release) == set(adapters), what, KUBELET_SECONDS)
 
     def ask(self, release: str, model: str) -> Said:
         """Ask one pool, through the gateway and the pool's preview."""
         body = {"model": model, "prompt": "San Francisco", "max_tokens": TOKENS, "temperature": 0}
-        headers = {"Content-Type": "application/json", "x-inferencepool": f"{self.namespace}/{release}"}
-        url = f"{self.cluster.gateway_url}/v1/completions"
+        headers = {"Content-Type": "application/json", TESTERS: f"{self.namespace.name}/{release}"}
+        url = f"{self.namespace.cluster.gateway_url}/v1/completions"
         start = time.perf_counter()
         try:
             with urllib.request.urlopen(
@@ -151,14 +138,11 @@ class Servers:
 
     @property
     def _disk(self) -> str:
-        return f"/var/local/{self.namespace}"
-
-    def _get(self, target: str, path: str) -> str:
-        return self.kubectl("get", "--raw", f"/api/v1/namespaces/{self.namespace}/pods/{target}/proxy/{path}")
+        return f"/var/local/{self.namespace.name}"
 
     def _claim(self, name: str) -> list[dict[str, Any]]:
         """A claim of that name, and the volume on the node's disk for it."""
-        size, volume = {"storage": "1Gi"}, f"{self.namespace}-{name}"
+        size, volume = {"storage": "1Gi"}, f"{self.namespace.name}-{name}"
         return [
             {
                 "apiVersion": "v1",
@@ -169,7 +153,7 @@ class Servers:
                     "capacity": size,
                     "storageClassName": "",
                     "hostPath": {"path": f"{self._disk}/{name}", "type": "Directory"},
-                    "claimRef": {"namespace": self.namespace, "name": name},
+                    "claimRef": {"namespace": self.namespace.name, "name": name},
                 },
             },
             {

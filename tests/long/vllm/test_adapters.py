@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from long.vllm.servers import ADAPTER, FOLLOWED_SECONDS, MODEL, SOURCE, Servers
-from waiting import wait_until
+from kit.wait import KUBELET_SECONDS, wait_until
+from long.vllm.servers import ADAPTER, MODEL, SOURCE, Servers
 
 POOL = "pool-old"
 
@@ -44,10 +44,10 @@ def test_an_adapter_that_is_added_to_the_configmap_answers_and_one_that_is_dropp
 def test_another_source_of_an_adapter_answers_in_its_place(pool: Servers) -> None:
     before = pool.text(POOL, ADAPTER)
     pool.configure(POOL, {ADAPTER: "/adapters/food-review-2"})
-    wait_until(lambda: pool.ask(POOL, ADAPTER).text != before, "the new source answers", FOLLOWED_SECONDS)
+    wait_until(lambda: pool.ask(POOL, ADAPTER).text != before, "the new source answers", KUBELET_SECONDS)
     assert pool.text(POOL, ADAPTER) not in (before, pool.text(POOL, MODEL))
     pool.configure(POOL, {ADAPTER: SOURCE})
-    wait_until(lambda: pool.ask(POOL, ADAPTER).text == before, "the old source answers again", FOLLOWED_SECONDS)
+    wait_until(lambda: pool.ask(POOL, ADAPTER).text == before, "the old source answers again", KUBELET_SECONDS)
 
 
 def test_a_source_that_vllm_can_not_load_leaves_the_old_one_in_its_place(pool: Servers) -> None:
@@ -59,5 +59,5 @@ def test_a_source_that_vllm_can_not_load_leaves_the_old_one_in_its_place(pool: S
         assert pool.text(POOL, ADAPTER) == before
         return pool.failed_loads(POOL) > refusals
 
-    wait_until(refused, "the syncer has tried", FOLLOWED_SECONDS)
+    wait_until(refused, "the syncer has tried", KUBELET_SECONDS)
     assert pool.text(POOL, ADAPTER) == before

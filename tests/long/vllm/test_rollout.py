@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 from pathlib import Path
 
 import yaml
 
-from charts import CHARTS, ROOT
-from inferencepool_lab.builds.tools import tool
 from inferencepool_rollout.exit_codes import ExitCode
 from inferencepool_rollout.traffic.attribution import gained, picks, served
 from inferencepool_rollout.traffic.load import Plan, send
 from inferencepool_rollout.traffic.request import Completion
 from inferencepool_rollout.traffic.verdict import judge
-from long.vllm.servers import ADAPTER, FOLLOWED_SECONDS, START_SECONDS, Servers
-from waiting import wait_until
+from kit.charts import CHARTS, ROOT
+from kit.pools import PARENTS, set_json
+from kit.rollout import WIDE
+from kit.route import Release
+from kit.wait import wait_until
+from long.vllm.servers import ADAPTER, START_SECONDS, Servers
 
 # With a share of 20 % in place of 10 % the split would be refused with a power of 0.98; alpha is judge's 0.001.
 REQUESTS = 400
@@ -28,28 +28,25 @@ def route(servers: Servers, new: str, percent: int) -> None:
     """Lead the namespace's host to pool-old, and `percent` of its requests to the pool `new`."""
     values = {
         "backends": [{"name": "old", "pool": "pool-old"}, {"name": "new", "pool": new}],
-        "parentRefs": [{"name": "inference-gateway", "namespace": "default"}],
-        "hostnames": [servers.host],
+        "parentRefs": PARENTS,
+        "hostnames": [servers.namespace.host],
         "weights": {"new": percent},
     }
-    servers.cluster.helm(
-        "upgrade", "route", CHARTS / "rollout-route", "--install", "--namespace", servers.namespace,
-        *(f"--set-json={key}={json.dumps(value)}" for key, value in values.items()),
-    )  # fmt: skip
+    servers.namespace.helm("upgrade", "route", CHARTS / "rollout-route", "--install", *set_json(values))
 
 
 def request(servers: Servers) -> Completion:
-    return Completion("food-review", max_tokens=2, headers={"Host": servers.host})
+    return Completion("food-review", max_tokens=2, headers={"Host": servers.namespace.host})
 
 
 def test_a_split_of_90_to_10_holds_by_answers_and_by_picks(servers: Servers) -> None:
     route(servers, "pool-new", WEIGHTS["pool-new"])
-    url = servers.cluster.gateway_url
-    wait_until(lambda: not send(url, request(servers), Plan(count=20)).lost, "the route serves", FOLLOWED_SECONDS)
-    api = servers.cluster.client()
-    before = [{pool: count(api, servers.namespace, pool) for pool in WEIGHTS} for count in (served, picks)]
-    answers = send(servers.cluster.gateway_url, request(servers), Plan(workers=4, count=REQUESTS))
-    after = [{pool: count(api, servers.namespace, pool) for pool in WEIGHTS} for count in (served, picks)]
+    url = servers.namespace.cluster.gateway_url
+    wait_until(lambda: not send(url, request(servers), Plan(count=20)).lost, "the route serves")
+    api = servers.namespace.cluster.client()
+    before = [{pool: count(api, servers.namespace.name, pool) for pool in WEIGHTS} for count in (served, picks)]
+    answers = send(servers.namespace.cluster.gateway_url, request(servers), Plan(workers=4, count=REQUESTS))
+    after = [{pool: count(api, servers.namespace.name, pool) for pool in WEIGHTS} for count in (served, picks)]
     answered, picked = (gained(first, last) for first, last in zip(before, after, strict=True))
     assert sum(answered.values()) == REQUESTS - answers.lost
     verdict = judge(WEIGHTS, answered, picked, lost=answers.lost, causes=answers.causes())
@@ -61,12 +58,12 @@ def test_preflight_refuses_a_pool_whose_adapter_is_missing_and_moves_no_weight(
 ) -> None:
     tried = "the syncer of pool-missing has tried"
     wait_until(lambda: servers.failed_loads("pool-missing") > 0, tried, START_SECONDS)
-    servers.cluster.helm("uninstall", "route", "--namespace", servers.namespace, "--ignore-not-found", "--wait")
+    servers.namespace.helm("uninstall", "route", "--ignore-not-found", "--wait")
     route(servers, "pool-missing", 0)
     plan = {
-        "route": {"namespace": servers.namespace, "chart": str(CHARTS / "rollout-route")},
+        "route": {"namespace": servers.namespace.name, "chart": str(CHARTS / "rollout-route")},
         "pools": {"old": "pool-old", "new": "pool-missing"},
-        "gateway": {"url": servers.cluster.gateway_url, "headers": {"Host": servers.host}},
+        "gateway": {"url": servers.namespace.cluster.gateway_url, "headers": {"Host": servers.namespace.host}},
         "probe": {"models": ["food-review"], "rate": 2},
         "steps": [{"percent": percent, "burnIn": "1s", "longest": "60s"} for percent in (50, 100)],
         "objectives": {"errorRate": {"accept": 0.02, "detect": 0.2}},
@@ -75,7 +72,7 @@ def test_preflight_refuses_a_pool_whose_adapter_is_missing_and_moves_no_weight(
     (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan))
     done = subprocess.run(
         [ROOT / "scripts/rollout", "run", "--file", tmp_path / "plan.yaml", "--log", tmp_path / "log"],
-        env={**os.environ, "KUBECONFIG": str(servers.cluster.kubeconfig), "HELM": str(tool("helm4")), "COLUMNS": "200"},
+        env={**servers.namespace.environment, **WIDE},
         capture_output=True,
         text=True,
         timeout=300,
@@ -84,7 +81,6 @@ def test_preflight_refuses_a_pool_whose_adapter_is_missing_and_moves_no_weight(
     said = done.stdout + done.stderr
     assert done.returncode == ExitCode.REFUSED, said
     assert f"{ADAPTER} in pool-old only" in said
-    live = json.loads(servers.kubectl("get", "httproute", "route", "--output=json"))
-    weights = {ref["name"]: ref["weight"] for ref in live["spec"]["rules"][0]["backendRefs"]}
+    weights = Release(servers.namespace).split()
     assert weights.get("pool-missing", 0) == 0
     assert weights["pool-old"] > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from charts import CHARTS, Manifest, RenderError, only, render
+from kit.charts import CHARTS, Manifest, RenderError, only, render
 
 FAMILIES = {
     path.stem: yaml.safe_load(path.read_text()) for path in (CHARTS / "inferencepool/files/accelerators").glob("*.yaml")
@@ -35,6 +36,7 @@ def pool(accelerator: dict[str, Any], provider: str = "bare", **server: Any) -> 
         "provider": provider,
         "accelerator": {**accelerator, "count": count},
         "modelServer": {"image": image, **server},
+        "lora": {"mode": "none"},
     }
     return render("inferencepool", "pool-new", values)
 
@@ -146,13 +148,38 @@ def test_the_image_is_the_build_for_the_accelerator(preset: str, image: str) -> 
 
 
 def test_an_image_by_hand_wins_over_the_build_for_the_accelerator() -> None:
-    spec = pod_spec(pool({"preset": "cpu"}, image={"registry": "localhost", "repository": "vllm", "tag": "local"}))
+    image = {"registry": "localhost", "repository": "vllm", "tag": "local"}
+    spec = pod_spec(pool({"preset": "cpu"}, image=image, version="0.32.0"))
     assert spec["containers"][0]["image"] == "localhost/vllm:local"
 
 
 def test_all_accelerators_of_a_pod_share_each_layer() -> None:
     args = pod_spec(pool({"preset": "nvidia-h100-80gb", "count": 8}))["containers"][0]["args"]
     assert args[args.index("--tensor-parallel-size") + 1] == "8"
+
+
+@pytest.mark.parametrize(
+    ("preset", "provider", "count", "devices"),
+    [("google-tpu-7x", "gke", 4, "8"), ("aws-trn2", "eks", 1, "4"), ("google-tpu-v6e", "gke", 4, "4")],
+)
+def test_an_accelerator_is_as_many_devices_as_it_has_cores(
+    preset: str, provider: str, count: int, devices: str
+) -> None:
+    args = pod_spec(pool({"preset": preset, "count": count}, provider))["containers"][0]["args"]
+    assert args[args.index("--tensor-parallel-size") + 1] == devices
+
+
+def test_copies_of_a_model_share_the_accelerators_of_a_pod() -> None:
+    args = pod_spec(pool({"preset": "nvidia-h100-80gb", "count": 8}, dataParallelSize=4))["containers"][0]["args"]
+    assert args[args.index("--tensor-parallel-size") + 1] == "2"
+    assert args[args.index("--data-parallel-size") + 1] == "4"
+
+
+def test_neuron_compiles_few_graphs() -> None:
+    """The last of two values of an argument counts."""
+    args = pod_spec(pool({"preset": "aws-trn2"}, "eks"))["containers"][0]["args"]
+    given = dict(itertools.pairwise(args))
+    assert (given["--max-num-seqs"], given["--max-model-len"]) == ("8", "8192")
 
 
 @pytest.mark.parametrize(
@@ -176,7 +203,15 @@ def test_all_accelerators_of_a_pod_share_each_layer() -> None:
         ),
         (
             {"accelerator": {"preset": "nvidia-l4", "count": 4}, "modelServer": {"tensorParallelSize": 2}},
-            "modelServer.tensorParallelSize (2) times modelServer.pipelineParallelSize (1) is not the 4 accelerators",
+            "modelServer.tensorParallelSize (2) times pipelineParallelSize (1) times dataParallelSize (1) is not 4",
+        ),
+        (
+            {"provider": "eks", "accelerator": {"preset": "aws-inf2"}, "lora": {"mode": "none"}},
+            "no image of modelServer.preset vllm for accelerator.preset aws-inf2 is known",
+        ),
+        (
+            {"provider": "eks", "accelerator": {"preset": "aws-trn2"}, "lora": {"mode": "syncer"}},
+            "lora.mode is syncer, but modelServer.preset vllm on accelerator.preset aws-trn2 supports none; set",
         ),
         ({"accelerator": {"preset": "cpu", "count": 2}}, "accelerator.preset cpu has no countable resource"),
         (

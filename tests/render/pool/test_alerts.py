@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from charts import VALUES, only, render
-from prometheus_tools import program
+from kit.charts import VALUES, only, render
+from kit.prometheus_tools import program
 
 NAMESPACE, POOL, OTHER = "llm", "pool-new", "pool-old"
 Series = Mapping[str, str]

@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema
 from hypothesis import HealthCheck, Phase, given, settings
 
-from any_values import SCHEMA, rendered, values
+from kit.any_values import SCHEMA, rendered, values
 
 DRAWS = 100
 SETTINGS = settings(

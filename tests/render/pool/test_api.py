@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from charts import Manifest, RenderError, notes, only, render
+from kit.charts import Manifest, RenderError, notes, only, render
 
 POOL = "inference.networking.k8s.io/v1/InferencePool"
 OBJECTIVE = "inference.networking.x-k8s.io/v1alpha2/InferenceObjective"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from charts import Manifest, RenderError, only, render
+from kit.charts import Manifest, RenderError, only, render
 
 KEY = {"modelServer": {"apiKey": {"secretName": "server-key"}}}
 REFERENCE = {"name": "VLLM_API_KEY", "valueFrom": {"secretKeyRef": {"name": "server-key", "key": "api-key"}}}

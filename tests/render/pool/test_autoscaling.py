@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from charts import Manifest, RenderError, only, render
+from kit.charts import Manifest, RenderError, only, render
 
 HPA = {"autoscaling": {"type": "hpa"}}
 KEDA = {"autoscaling": {"type": "keda"}, "observability": {"podMonitor": {"enabled": True}}}
 SGLANG = {"modelServer": {"preset": "sglang"}, "lora": {"mode": "none"}}
 TRITON = {
     "modelServer": {"preset": "triton-tensorrt-llm"},
-    "model": {"source": {"type": "pvc", "claimName": "engines"}},
+    "model": {"tokenizer": "gpt2", "source": {"type": "pvc", "claimName": "engines"}},
     "lora": {"mode": "none"},
 }
 

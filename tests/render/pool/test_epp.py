@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from charts import Manifest, RenderError, only, render
-from epp_lines import LINES, PRESETS, Line, config_of, presets_of
 from inferencepool_lab.builds.programs import module_folder
+from kit.charts import Manifest, RenderError, only, render
+from kit.epp_lines import LINES, PRESETS, Line, config_of, presets_of
 
 API = {"0.5": "x-k8s", "1.x": "v1", "router": "router"}
 OFFERED = [(family, preset) for family in API for preset in sorted(presets_of(family))]

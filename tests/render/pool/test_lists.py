@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from charts import RenderError, render
+from kit.charts import RenderError, render
 
 SPREAD = {"topologyKey": "zone", "maxSkew": 1, "whenUnsatisfiable": "ScheduleAnyway"}
 ENTRIES: dict[str, dict[str, Any]] = {

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 import pytest
 import yaml
 
-from charts import CHARTS, Manifest, RenderError, only, render
-from epp_lines import data_of as epp_data
 from inferencepool_lab.builds.programs import module_folder
+from kit.charts import CHARTS, Manifest, RenderError, only, render
+from kit.epp_lines import data_of as epp_data
 
 PRESETS: dict[str, dict[str, Any]] = {
     "vllm": {},
     "sglang": {"modelServer": {"preset": "sglang"}, "lora": {"mode": "none"}},
     "triton-tensorrt-llm": {
         "modelServer": {"preset": "triton-tensorrt-llm"},
-        "model": {"source": {"type": "pvc", "claimName": "engines"}},
+        "model": {"tokenizer": "meta-llama/Llama-3.1-8B-Instruct", "source": {"type": "pvc", "claimName": "engines"}},
         "lora": {"mode": "none"},
     },
     "simulator": {"modelServer": {"preset": "simulator"}},
@@ -107,13 +106,67 @@ def test_both_probes_ask_where_the_server_tells_its_health(preset: str) -> None:
     assert paths == {data_of(preset)["healthPath"]}
 
 
-def test_vllm_is_started_as_its_current_version_wants() -> None:
+def deployment(values: dict[str, Any]) -> Manifest:
+    spec: Manifest = only(render("inferencepool", "pool-old", values), "Deployment", "pool-old")["spec"]
+    return spec
+
+
+SLOW = {"provider": "gke", "accelerator": {"preset": "google-tpu-v6e"}, "lora": {"mode": "none"}}
+
+
+@pytest.mark.parametrize(
+    ("values", "seconds"), [({}, 600), (SLOW, 3600), ({**SLOW, "modelServer": {"startupSeconds": 7}}, 7)]
+)
+def test_a_server_may_take_as_long_to_start_as_its_accelerator_needs(values: dict[str, Any], seconds: int) -> None:
+    spec = deployment(values)
+    probe = spec["template"]["spec"]["containers"][0]["startupProbe"]
+    assert 0 <= probe["failureThreshold"] * probe["periodSeconds"] - seconds < probe["periodSeconds"]
+    assert spec["progressDeadlineSeconds"] > seconds
+
+
+def test_vllm_is_started_with_its_model_as_the_first_argument() -> None:
     container = server()
     assert container["command"] == ["vllm", "serve"]
     assert container["args"][0] == "meta-llama/Llama-3.1-8B-Instruct"
-    given = dict(zip(container["args"][1::2], container["args"][2::2], strict=False))
-    assert given["--max-num-seqs"] == "1024"
-    assert json.loads(given["--compilation-config"]) == {"mode": 3}
+
+
+def args_of(**image: Any) -> list[str]:
+    args: list[str] = server({"modelServer": image})["args"]
+    return args
+
+
+@pytest.mark.parametrize(("version", "known"), [("0.17.1", False), ("0.18.0", True), ("0.33.0", True)])
+def test_a_server_gets_the_arguments_that_its_version_takes(version: str, known: bool) -> None:
+    """`./scripts/test servers` holds all of them to the servers' own parsers."""
+    assert ("--shutdown-timeout" in args_of(version=version)) == known
+
+
+@pytest.mark.parametrize("tag", ["v0.17.1", "0.17.1", "v0.17.1-cu130", "0.17.1.1.1.0-neuronx-py313", "v0.17.1rc2"])
+def test_the_version_is_what_the_images_tag_begins_with(tag: str) -> None:
+    assert args_of(image={"tag": tag}) == args_of(version="0.17.1")
+
+
+def test_a_version_that_is_given_wins_over_the_tag() -> None:
+    assert args_of(image={"tag": "v0.32.0"}, version="0.17.1") == args_of(version="0.17.1")
+
+
+@pytest.mark.parametrize(
+    "image",
+    [{"tag": "latest"}, {"tag": "v0.32"}, {"digest": f"sha256:{'0' * 64}"}],
+    ids=["latest", "minor", "digest"],
+)
+def test_an_image_that_does_not_tell_its_version_wants_it_given(image: dict[str, str]) -> None:
+    with pytest.raises(RenderError, match=r"does not tell its version of vllm.*set modelServer\.version"):
+        args_of(image=image)
+    assert args_of(image=image, version="0.32.0") == args_of()
+
+
+@pytest.mark.parametrize(("preset", "tag"), [("vllm", "v0.10.2"), ("vllm", "v0.34.0"), ("sglang", "v0.4.10")])
+def test_a_version_that_the_preset_does_not_support_is_refused_with_those_that_it_does(preset: str, tag: str) -> None:
+    values = {"modelServer": {"preset": preset, "image": {"tag": tag}}, "lora": {"mode": "none"}}
+    supported = re.escape(data_of(preset)["versions"])
+    with pytest.raises(RenderError, match=rf"preset {preset} supports the versions {supported}.*{tag.lstrip('v')}"):
+        server(values)
 
 
 def test_vllm_lets_generations_end_at_sigterm() -> None:
@@ -122,10 +175,16 @@ def test_vllm_lets_generations_end_at_sigterm() -> None:
     assert args[args.index("--shutdown-timeout") + 1] == "77"
 
 
-def test_downloads_go_to_the_volume_for_them() -> None:
+def test_downloads_and_compiled_graphs_go_to_the_volume_for_them() -> None:
     container = server()
-    assert {"name": "HF_HOME", "value": "/data"} in container["env"]
+    folders = {variable["name"]: variable["value"] for variable in container["env"] if variable.get("value")}
+    assert folders.items() >= {"HF_HOME": "/data", "VLLM_CACHE_ROOT": "/data/vllm"}.items()
     assert {"name": "data", "mountPath": "/data"} in container["volumeMounts"]
+
+
+def test_triton_serves_a_folder_with_the_tokenizer_of_a_model() -> None:
+    args = server(PRESETS["triton-tensorrt-llm"])["args"]
+    assert args[args.index("--tokenizer") + 1] == "meta-llama/Llama-3.1-8B-Instruct"
 
 
 def test_a_custom_server_is_started_as_told() -> None:
@@ -202,7 +261,7 @@ def test_a_known_engine_leaves_the_config_of_the_epp_as_it_is() -> None:
     [
         (
             {"modelServer": {"preset": "sglang"}},
-            "lora.mode is syncer, but the model server sglang can't do that; set one of none",
+            "lora.mode is syncer, but modelServer.preset sglang supports none; set one of these",
         ),
         (
             {**PRESETS["sglang"], "epp": {"image": {"tag": "v1.4.0"}}},
@@ -216,6 +275,15 @@ def test_a_known_engine_leaves_the_config_of_the_epp_as_it_is() -> None:
         ({"modelServer": {"custom": {"command": ["serve"]}}}, "modelServer.preset is vllm and it would be ignored"),
         (with_custom(engine=""), "modelServer.custom.engine is empty"),
         ({"modelServer": {"preset": "triton-tensorrt-llm"}, "lora": {"mode": "none"}}, "model.source.type is hub"),
+        (
+            {
+                "modelServer": {"preset": "triton-tensorrt-llm"},
+                "model": {"name": "ensemble", "source": {"type": "pvc", "claimName": "engines"}},
+                "lora": {"mode": "none"},
+            },
+            "model.name (ensemble) is no name of a tokenizer; set model.tokenizer",
+        ),
+        ({"model": {"tokenizer": "gpt2"}}, "modelServer.preset vllm takes the tokenizer of the model"),
         (
             {"modelServer": {"preset": "simulator", "warmUp": {"enabled": True}}},
             "the image of modelServer.preset simulator has no HTTP client for the warm-up request",
@@ -233,4 +301,4 @@ def test_the_warm_up_gate_asks_for_a_token_before_the_pod_is_ready() -> None:
     ]
     program = (CHARTS / "inferencepool/files/warm-up.py").read_text()
     assert probe["exec"]["command"] == ["python3", "-c", program, "8000", "meta-llama/Llama-3.1-8B-Instruct", "30"]
-    assert (probe["timeoutSeconds"], probe["failureThreshold"]) == (35, 900)
+    assert (probe["timeoutSeconds"], probe["failureThreshold"] * probe["periodSeconds"]) == (35, 900)

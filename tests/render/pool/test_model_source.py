@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from charts import Manifest, RenderError, only, render
+from kit.charts import Manifest, RenderError, only, render
 
 
 def pod_spec(model: dict[str, Any], **more: Any) -> Manifest:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from charts import Manifest, RenderError, only, render
+from kit.charts import Manifest, RenderError, only, render
 
 TWO_NODES: dict[str, Any] = {
     "accelerator": {"preset": "nvidia-h100-80gb", "count": 8},
@@ -83,7 +83,8 @@ def test_stages_and_shares_together_use_every_accelerator_of_the_group(pipeline:
 
 
 def test_stages_that_leave_accelerators_idle_are_refused() -> None:
-    with pytest.raises(RenderError, match=re.escape("(5) times modelServer.pipelineParallelSize (3) is not the 16")):
+    told = "(5) times pipelineParallelSize (3) times dataParallelSize (1) is not 16"
+    with pytest.raises(RenderError, match=re.escape(told)):
         leader_worker_set({**TWO_NODES, "modelServer": {"pipelineParallelSize": 3}})
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from charts import CHARTS, Manifest, RenderError, only, render
+from kit.charts import CHARTS, Manifest, RenderError, only, render
 
 LABEL = re.compile(r"^(([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9])?$")
 IMAGE = re.compile(r"^[a-z0-9.-]+/[a-z0-9._/-]+:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")
@@ -127,7 +127,7 @@ def test_every_quantity_of_kubernetes_is_one(quantity: Any) -> None:
         {"objectives": [{"name": "batch.night", "priority": -1}]},
         {"modelServer": {"image": {"repository": "my_team/vllm_openai"}}},
         {"modelServer": {"image": {"registry": "[fd00::1]:5000"}}},
-        {"modelServer": {"image": {"digest": "sha512:" + "0" * 128}}},
+        {"lora": {"syncer": {"image": {"digest": "sha512:" + "0" * 128}}}},
         {"modelServer": {"schedulerName": "Bin_Packing"}},
         {"modelServer": {"podAnnotations": {"Example.COM/Note": "x"}}},
         {"epp": {"flags": {"log_dir": "/tmp"}}},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from charts import Manifest, only, render
+from kit.charts import Manifest, only, render
 
 DNS = [53, 53, 5353, 5353]  # UDP and TCP; the DNS pods of OpenShift listen on 5353
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from charts import CHARTS, VALUES, Manifest, RenderError, only, render
 from inferencepool_lab.builds.programs import module_folder
-from prometheus_tools import program
+from kit.charts import CHARTS, VALUES, Manifest, RenderError, only, render
+from kit.prometheus_tools import program
 
 ALL = VALUES / "pool/observability.yaml"
 EPPS = {"pool-new-epp", "picker"}

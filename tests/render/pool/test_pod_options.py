@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from charts import Manifest, RenderError, only, render
+from kit.charts import Manifest, RenderError, only, render
 
 VOLUME = {"name": "mine", "emptyDir": {}}
 MOUNT = {"name": "mine", "mountPath": "/mine"}

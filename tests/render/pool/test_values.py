@@ -10,16 +10,13 @@ import jsonschema
 import pytest
 import yaml
 
-from charts import CHARTS, VALUES_OF, RenderError, render
-from values_schema import Schema, objects, reached, resolved
+from kit.charts import CHARTS, RenderError, render
+from kit.scenarios import of
+from kit.values_schema import Schema, objects, reached, resolved
 
 CHART = CHARTS / "inferencepool"
 KITCHEN_SINKS = sorted(Path(__file__).parent.glob("kitchen-sink*.yaml"))
-SCENARIOS = [
-    *sorted(CHART.glob("ci/*-values.yaml")),
-    *sorted(VALUES_OF["inferencepool"].rglob("*.yaml")),
-    *KITCHEN_SINKS,
-]
+SCENARIOS = [*of("inferencepool"), *KITCHEN_SINKS]
 
 MISSING = object()
 CUSTOM = ("modelServer.custom.securityContext", "modelServer.securityContext")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from charts import Manifest, RenderError, only, render
+from kit.charts import Manifest, RenderError, only, render
 
 TESTERS = {"backend": "new", "headers": [{"name": "x-canary", "value": "new"}]}
 ALL = {"path": {"type": "PathPrefix", "value": "/"}}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charts import Manifest, RenderError, only, render
+from kit.charts import Manifest, RenderError, only, render
 
 A_B_N = [{"name": name, "pool": f"pool-{name}"} for name in ("old", "new", "b")]
 

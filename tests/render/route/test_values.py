@@ -9,13 +9,14 @@ import jsonschema
 import pytest
 import yaml
 
-from charts import CHARTS, VALUES_OF, only, render
 from inferencepool_lab.builds.programs import module_folder
-from values_schema import Schema, objects, reached
+from kit.charts import CHARTS, only, render
+from kit.scenarios import of
+from kit.values_schema import Schema, objects, reached
 
 CHART = CHARTS / "rollout-route"
 KITCHEN_SINK = Path(__file__).with_name("kitchen-sink.yaml")
-SCENARIOS = [*sorted(CHART.glob("ci/*-values.yaml")), *sorted(VALUES_OF["rollout-route"].rglob("*.yaml")), KITCHEN_SINK]
+SCENARIOS = [*of("rollout-route"), KITCHEN_SINK]
 
 
 def test_the_schema_is_a_schema(schema: Schema) -> None:

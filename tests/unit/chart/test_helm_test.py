@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from charts import CHARTS
-from unit.syncer.vllm_server import BASE, vllm_server
+from kit.charts import CHARTS
+from kit.vllm_server import BASE, vllm_server
 
 KEY = "of-the-secret"
 PROGRAM: dict[str, Any] = runpy.run_path(str(CHARTS / "inferencepool/files/tests/pool.py"))

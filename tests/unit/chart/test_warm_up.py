@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 from aiohttp import web
 
-from charts import CHARTS
-from unit.traffic.completion_servers import Behaviour, serving, whole
+from kit.charts import CHARTS
+from kit.completion_servers import Behaviour, serving, whole
 
 PROGRAM = (CHARTS / "inferencepool/files/warm-up.py").read_text()
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 import inferencepool_lab
-from charts import ROOT
 from inferencepool_lab.builds.versions import versions
 from inferencepool_lab.cluster import kind
 from inferencepool_lab.gateways import gateway
 from inferencepool_lab.gateways.gateway import chosen
+from kit.charts import ROOT
 
 LABORATORY = Path(inferencepool_lab.__file__).parent
 FOLDER = LABORATORY / "gateways" / gateway.CHOSEN

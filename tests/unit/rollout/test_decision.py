@@ -16,7 +16,7 @@ from inferencepool_rollout.evidence.decision import Action, State, decide, fewes
 from inferencepool_rollout.evidence.observed import Observed
 from inferencepool_rollout.plan import ErrorRate, Latency, Plan
 from inferencepool_rollout.traffic.quantiles import log_e_above, lower_bound, upper_bound
-from unit.rollout.plans import altered, plan_of
+from kit.plans import altered, plan_of
 
 Draws = Callable[[np.random.Generator, int], npt.NDArray[np.float64]]
 

@@ -9,8 +9,8 @@ import pytest
 
 from inferencepool_rollout.drive.position import Next, Position, Record, following, position
 from inferencepool_rollout.plan import Plan
+from kit.plans import plan_of
 from unit.rollout.live_routes import backend, route, rule
-from unit.rollout.plans import plan_of
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from inferencepool_rollout.preflight import preflight
 from inferencepool_rollout.preflight.capacity import replicas
 from inferencepool_rollout.preflight.check import Check
 from inferencepool_rollout.preflight.facts import gather
-from unit.rollout.plans import altered, plan_of
+from kit.completion_servers import error_500, serving
+from kit.plans import altered, plan_of
 from unit.rollout.recorded_cluster import PODS, POOLS, REWRITES, ROUTER_REWRITES, ROUTES, SERVICES, Said, answering
-from unit.traffic.completion_servers import error_500, serving
 
 
 @dataclass

@@ -15,9 +15,9 @@ from inferencepool_rollout.plan import Plan
 from inferencepool_rollout.preflight import preflight
 from inferencepool_rollout.preflight.check import Check
 from inferencepool_rollout.preflight.facts import Asked, Facts, Right, unlocked
+from kit.plans import altered, plan_of
+from kit.vllm_server import BASE, vllm_server
 from unit.rollout.live_routes import GATEWAY, GROUP, route, rule
-from unit.rollout.plans import altered, plan_of
-from unit.syncer.vllm_server import BASE, vllm_server
 
 ADAPTERS = Models(frozenset({"base"}), frozenset({"food-review"}))
 BACKENDS = [{"name": "old", "pool": "pool-old"}, {"name": "new", "pool": "pool-new"}]

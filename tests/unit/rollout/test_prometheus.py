@@ -19,10 +19,10 @@ from inferencepool_rollout.evidence.decision import Action, Finding, State, deci
 from inferencepool_rollout.evidence.prometheus import Watch, ask, filled
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.plan import Plan, Prometheus, Query, Unit
-from prometheus_tools import program
-from unit.rollout.plans import TEXT, altered, plan_of
+from kit.plans import TEXT, altered, plan_of
+from kit.prometheus_tools import program
+from kit.wait import wait_until
 from unit.rollout.run_logs import Recorded
-from waiting import wait_until
 
 SECONDS = 60
 RATIO = "sum(errors{pool='$new', namespace='$namespace'}) / sum(requests{pool='$new'})"

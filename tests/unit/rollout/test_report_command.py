@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from inferencepool_rollout.cli import app
 from inferencepool_rollout.failure import Failure
-from unit.rollout.plans import plan_of
+from kit.plans import plan_of
 from unit.rollout.run_logs import refused
 
 Report = Callable[..., Any]

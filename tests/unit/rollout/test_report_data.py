@@ -12,7 +12,6 @@ import pytest
 from jsonschema import Draft202012Validator
 from matplotlib.image import imread
 
-from charts import ROOT
 from inferencepool_rollout.drive.run_log import RunLog, json_text, read_log
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.plan import Plan
@@ -20,7 +19,8 @@ from inferencepool_rollout.report.data import Report, report
 from inferencepool_rollout.report.document import document
 from inferencepool_rollout.report.figures import write_picture
 from inferencepool_rollout.report.page import page
-from unit.rollout.plans import altered, plan_of
+from kit.charts import ROOT
+from kit.plans import altered, plan_of
 from unit.rollout.run_logs import Recorded, done, refused, rolled_back
 
 SCHEMA = ROOT / "scripts/inferencepool_rollout/report/report.schema.json"

@@ -8,58 +8,32 @@ from typing import Any
 
 import pytest
 
-from browser import Seen, look
 from inferencepool_rollout.drive.run_log import read_log
 from inferencepool_rollout.report.data import report
 from inferencepool_rollout.report.page import page
 from inferencepool_rollout.report.theme import COLOURS
-from unit.rollout.plans import plan_of
+from kit.browser import Shown, show
+from kit.plans import plan_of
 from unit.rollout.run_logs import Recorded, rolled_back
 
 PHONE, DESK = 390, 1280
-LOOK = """(() => {
-  const visible = element => element.checkVisibility() && element.getBoundingClientRect().height > 1;
-  const box = element => element.getBoundingClientRect();
-  const within = (inner, outer) =>
-    inner.left >= outer.left - 1 && inner.right <= outer.right + 1 &&
-    inner.top >= outer.top - 1 && inner.bottom <= outer.bottom + 1;
-  const svgs = [...document.querySelectorAll("svg")].filter(visible);
-  return {
-    outcome: document.querySelector("#outcome").innerText,
-    rows: [...document.querySelectorAll("#steps tbody tr")].filter(visible).map(row => row.innerText),
-    charts: [...document.querySelectorAll("section.step")].map(step =>
-      [...step.querySelectorAll("figure")]
-        .filter(figure => visible(figure) && box(figure.querySelector("svg")).height > 100)
-        .map(figure => figure.dataset.chart)),
-    overview: [...document.querySelectorAll("figure:not([data-chart]) svg")].filter(visible).length,
-    events: [...document.querySelectorAll("#events tbody tr")].filter(visible).map(row => row.innerText),
-    cutOff: svgs.flatMap(svg => [...svg.querySelectorAll("text")]
-      .filter(text => !within(box(text), box(svg))).map(text => text.textContent)),
-    overflow: document.documentElement.scrollWidth - innerWidth,
-    beyond: [...document.querySelectorAll("main *")].filter(visible)
-      .filter(each => box(each).right > innerWidth + 1).map(each => each.outerHTML.slice(0, 200)),
-    small: svgs.flatMap(svg => [...svg.querySelectorAll("text")])
-      .filter(text => box(text).height < 8).map(text => text.textContent),
-    ids: [...document.querySelectorAll("[id]")].map(each => each.id)
-      .filter((id, index, all) => all.indexOf(id) !== index),
-    paper: getComputedStyle(document.body).backgroundColor,
-    line: getComputedStyle(document.querySelector("figure svg path[style*='--new']")).stroke,
-  };
-})()"""
+MEASURE = Path(__file__).with_name("report_page.js").read_text()
 
 
 @dataclass(frozen=True)
-class Shown:
-    """The page of a rollout that was rolled back at its second step, at a width and in a colour scheme."""
+class Report:
+    """The page of a rollout that was rolled back at its second step, at a width and in a colour scheme.
 
-    width: int
+    `page` holds what report_page.js measures.
+    """
+
     scheme: str
-    seen: Seen
+    shown: Shown
 
     @property
-    def value(self) -> dict[str, Any]:
-        assert isinstance(self.seen.value, dict)
-        return self.seen.value
+    def page(self) -> dict[str, Any]:
+        assert isinstance(self.shown.value, dict)
+        return self.shown.value
 
 
 @pytest.fixture(scope="module")
@@ -76,55 +50,55 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     params=[(PHONE, "light"), (PHONE, "dark"), (DESK, "light"), (DESK, "dark")],
     ids=lambda p: f"{p[0]}-{p[1]}",
 )
-def shown(request: pytest.FixtureRequest, file: Path) -> Shown:
+def report_page(request: pytest.FixtureRequest, file: Path) -> Report:
     width, scheme = request.param
     picture = file.with_name(f"{width}-{scheme}.png")
-    return Shown(width, scheme, look(file, LOOK, width, scheme, picture))
+    return Report(scheme, show(file, MEASURE, width, scheme, picture))
 
 
-def test_the_page_loads_without_a_complaint_and_asks_for_nothing_else(shown: Shown, file: Path) -> None:
-    assert shown.seen.complaints == []
-    assert [url for url in shown.seen.requests if not url.startswith("data:")] == [file.as_uri()]
+def test_the_page_loads_without_a_complaint_and_asks_for_nothing_else(report_page: Report, file: Path) -> None:
+    assert report_page.shown.complaints == []
+    assert [url for url in report_page.shown.requests if not url.startswith("data:")] == [file.as_uri()]
 
 
-def test_each_step_has_its_row_and_its_charts(shown: Shown) -> None:
-    rows = shown.value["rows"]
+def test_each_step_has_its_row_and_its_charts(report_page: Report) -> None:
+    rows = report_page.page["rows"]
     assert len(rows) == 2
     assert "promote" in rows[0]
     assert "roll back" in rows[1]
-    assert shown.value["charts"] == [["split", "ttft", "tpot", "e2e"]] * 2
-    assert shown.value["overview"] == 1
+    assert report_page.page["charts"] == [["split", "ttft", "tpot", "e2e"]] * 2
+    assert report_page.page["overview"] == 1
 
 
-def test_the_outcome_and_its_reason_stand_at_the_top(shown: Shown) -> None:
-    assert "rolled back" in shown.value["outcome"]
-    assert "error rate violated" in shown.value["outcome"]
+def test_the_outcome_and_its_reason_stand_at_the_top(report_page: Report) -> None:
+    assert "rolled back" in report_page.page["outcome"]
+    assert "error rate violated" in report_page.page["outcome"]
 
 
-def test_every_event_is_told(shown: Shown) -> None:
-    told = "\n".join(shown.value["events"])
+def test_every_event_is_told(report_page: Report) -> None:
+    told = "\n".join(report_page.page["events"])
     for words in ("begins at 0 %", "--set weights.new=10", "the gateway follows at 50 %", "helm rollback route 1"):
         assert words in told
 
 
-def test_nothing_is_wider_than_the_screen(shown: Shown) -> None:
-    assert shown.value["overflow"] <= 0
-    assert shown.value["beyond"] == []
+def test_nothing_is_wider_than_the_screen(report_page: Report) -> None:
+    assert report_page.page["overflow"] <= 0
+    assert report_page.page["beyond"] == []
 
 
-def test_no_chart_cuts_off_a_word_or_writes_it_too_small(shown: Shown) -> None:
-    assert shown.value["cutOff"] == []
-    assert shown.value["small"] == []
+def test_no_chart_cuts_off_a_word_or_writes_it_too_small(report_page: Report) -> None:
+    assert report_page.page["cutOff"] == []
+    assert report_page.page["small"] == []
 
 
-def test_ids_are_unique(shown: Shown) -> None:
-    assert shown.value["ids"] == []
+def test_ids_are_unique(report_page: Report) -> None:
+    assert report_page.page["ids"] == []
 
 
-def test_page_and_charts_take_the_colours_of_the_scheme(shown: Shown) -> None:
-    dark = shown.scheme == "dark"
-    assert shown.value["paper"] == rgb(COLOURS["paper"][dark])
-    assert shown.value["line"] == rgb(COLOURS["new"][dark])
+def test_page_and_charts_take_the_colours_of_the_scheme(report_page: Report) -> None:
+    dark = report_page.scheme == "dark"
+    assert report_page.page["paper"] == rgb(COLOURS["paper"][dark])
+    assert report_page.page["line"] == rgb(COLOURS["new"][dark])
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

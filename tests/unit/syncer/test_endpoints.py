@@ -12,10 +12,10 @@ from http.client import HTTPConnection, HTTPResponse
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from kit.wait import wait_until
 from lora_syncer.endpoints import Endpoints
 from lora_syncer.metrics import Metrics
 from lora_syncer.status import Status
-from waiting import wait_until
 
 
 class Running:

@@ -12,12 +12,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
-from pathlib import Path
 
-from unit.syncer.vllm_server import VllmServer
+from kit.charts import ROOT
+from kit.vllm_server import VllmServer
 from unit.syncer.volume import Volume
 
-PACKAGE = Path(__file__).parents[3] / "lora-syncer"
+PACKAGE = ROOT / "lora-syncer"
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.traffic.apart import apart
 from inferencepool_rollout.traffic.load import Load, Plan
 from inferencepool_rollout.traffic.request import Completion
-from unit.traffic import completion_servers as servers
-from unit.traffic.completion_servers import serving
+from kit import completion_servers as servers
+from kit.completion_servers import serving
 
 STEADY = Plan(rate=50, seconds=600)
 

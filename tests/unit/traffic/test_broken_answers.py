@@ -10,8 +10,8 @@ from aiohttp import web
 from inferencepool_rollout.traffic.answers import Cause
 from inferencepool_rollout.traffic.load import Plan, send
 from inferencepool_rollout.traffic.request import Completion
-from unit.traffic import completion_servers as servers
-from unit.traffic.completion_servers import Behaviour, serving
+from kit import completion_servers as servers
+from kit.completion_servers import Behaviour, serving
 
 REQUESTS = 12
 

@@ -16,8 +16,8 @@ from inferencepool_rollout.traffic import load as loads
 from inferencepool_rollout.traffic.answers import Answer
 from inferencepool_rollout.traffic.load import Plan, background, send
 from inferencepool_rollout.traffic.request import Completion
-from unit.traffic import completion_servers as servers
-from unit.traffic.completion_servers import serving
+from kit import completion_servers as servers
+from kit.completion_servers import serving
 
 
 class Raw:
@@ -142,11 +142,11 @@ def test_a_load_that_its_own_process_delays_says_so_and_leaves_the_delay_out_of_
     async def blocking(loop: asyncio.AbstractEventLoop) -> None:
         while True:
             await asyncio.sleep(0.25)
-            time.sleep(0.06)
+            time.sleep(0.12)
 
     with serving(servers.whole) as server:
         asyncio.run(run(server.url))
-    assert "is sent late" in load.behind()
+    assert "is sent late" in load.late()
     answers = load.answers()
     delayed = answers.late > 0.03
     assert delayed.sum() >= 10

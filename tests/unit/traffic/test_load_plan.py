@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.traffic.load import Plan, background, send
 from inferencepool_rollout.traffic.request import Completion
-from unit.traffic import completion_servers as servers
-from unit.traffic.completion_servers import serving
+from kit import completion_servers as servers
+from kit.completion_servers import serving
 
 
 def test_a_closed_loop_keeps_its_workers_busy_and_sends_no_more_than_they_can() -> None:

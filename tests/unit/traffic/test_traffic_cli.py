@@ -6,8 +6,8 @@ import pytest
 
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.traffic.__main__ import main
-from unit.traffic import completion_servers as servers
-from unit.traffic.completion_servers import serving
+from kit import completion_servers as servers
+from kit.completion_servers import serving
 
 
 def test_good_answers_exit_0_and_are_counted_by_pod(capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,7 +27,7 @@
     httpGet:
       path: /readyz
       port: syncer
-    {{- toYaml .Values.modelServer.readinessProbe | nindent 4 }}
+    {{- include "inferencepool.probeTimes" (dict "root" . "probe" "readinessProbe") | nindent 4 }}
   {{- end }}
   livenessProbe:
     httpGet:

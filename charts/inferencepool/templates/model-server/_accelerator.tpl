@@ -102,14 +102,17 @@
 {{- merge (pick .Values.accelerator.dra "deviceClass" "selector") $preset | toJson }}
 {{- end }}
 
-{{- /* Accelerators of a pod, or of all pods of a group, from accelerator.count and leaderWorkerSet. */}}
-{{- define "inferencepool.accelerators" -}}
-{{- mul .Values.accelerator.count (ternary .Values.leaderWorkerSet.size 1 .Values.leaderWorkerSet.enabled) }}
+{{- /* Devices that a server sees in a pod, or in all pods of a group: accelerator.count and leaderWorkerSet times the
+       cores of one accelerator. */}}
+{{- define "inferencepool.devices" -}}
+{{- $nodes := ternary .Values.leaderWorkerSet.size 1 .Values.leaderWorkerSet.enabled }}
+{{- $cores := (include "inferencepool.accelerator" . | fromJson).coresPerAccelerator | default 1 }}
+{{- mul .Values.accelerator.count $nodes $cores }}
 {{- end }}
 
-{{- /* Accelerators that share each layer: modelServer.tensorParallelSize, else all over
-       modelServer.pipelineParallelSize. */}}
+{{- /* Devices that share each layer: modelServer.tensorParallelSize, else all over the other parallel sizes. */}}
 {{- define "inferencepool.tensorParallelSize" -}}
-{{- $each := div (include "inferencepool.accelerators" .) .Values.modelServer.pipelineParallelSize }}
+{{- $others := mul .Values.modelServer.pipelineParallelSize .Values.modelServer.dataParallelSize }}
+{{- $each := div (include "inferencepool.devices" .) $others | max 1 }}
 {{- .Values.modelServer.tensorParallelSize | default $each }}
 {{- end }}

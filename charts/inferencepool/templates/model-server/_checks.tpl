@@ -2,6 +2,7 @@
 {{- define "inferencepool.checkModelServer" -}}
 {{- include "inferencepool.checkServer" . }}
 {{- include "inferencepool.checkApiKey" . }}
+{{- include "inferencepool.checkVersion" . }}
 {{- include "inferencepool.checkDrain" . }}
 {{- include "inferencepool.checkRollingUpdate" . }}
 {{- include "inferencepool.checkModelSource" . }}
@@ -25,7 +26,12 @@
 {{- $preset := include "inferencepool.modelServer" . | fromJson }}
 {{- $custom := .Values.modelServer.custom }}
 {{- if not (has .Values.lora.mode $preset.loraModes) }}
-  {{- fail (printf "lora.mode is %s, but the model server %s can't do that; set one of %s" .Values.lora.mode $name (join ", " $preset.loraModes)) }}
+  {{- $accelerator := .Values.accelerator.preset }}
+  {{- $on := ternary (printf " on accelerator.preset %s" $accelerator) "" (ne $accelerator "") }}
+  {{- fail (printf "lora.mode is %s, but modelServer.preset %s%s supports %s; set one of these" .Values.lora.mode $name $on (join ", " $preset.loraModes)) }}
+{{- end }}
+{{- if and (ne (int .Values.modelServer.dataParallelSize) 1) (not $preset.dataArgs) }}
+  {{- fail (printf "modelServer.dataParallelSize is %d, but modelServer.preset %s has no argument for it; set it to 1" (int .Values.modelServer.dataParallelSize) $name) }}
 {{- end }}
 {{- if and (eq $name "custom") (not .Values.modelServer.image.repository) }}
   {{- fail "modelServer.preset is custom, but modelServer.image.repository is empty; name the image of the server" }}
@@ -38,6 +44,12 @@
 {{- end }}
 {{- if and $preset.needsModelSource (eq .Values.model.source.type "hub") }}
   {{- fail (printf "modelServer.preset %s serves an engine that was built before, but model.source.type is hub; set it to pvc or image" $name) }}
+{{- end }}
+{{- if and $preset.needsTokenizer (not .Values.model.tokenizer) }}
+  {{- fail (printf "modelServer.preset %s serves a folder of a model repository, so model.name (%s) is no name of a tokenizer; set model.tokenizer to a name on a hub or a path" $name .Values.model.name) }}
+{{- end }}
+{{- if and .Values.model.tokenizer (not $preset.needsTokenizer) (ne $name "custom") }}
+  {{- fail (printf "model.tokenizer is given, but modelServer.preset %s takes the tokenizer of the model and would ignore it; leave it empty, or use modelServer.extraArgs" $name) }}
 {{- end }}
 {{- if and .Values.modelServer.warmUp.enabled (not $preset.warmUpCommand) }}
   {{- fail (printf "modelServer.warmUp.enabled asks for a first token from inside the container, but the image of modelServer.preset %s has no HTTP client for the warm-up request; set modelServer.warmUp.enabled=false" $name) }}
@@ -60,6 +72,20 @@
 {{- $takesKey := hasKey (include "inferencepool.modelServer" . | fromJson) "apiKeyArgs" }}
 {{- if and .Values.modelServer.apiKey.secretName (not $takesKey) }}
   {{- fail (printf "modelServer.apiKey.secretName is given, but the model server %s asks for no API key; empty it" .Values.modelServer.preset) }}
+{{- end }}
+{{- end }}
+
+{{- /* Fails if modelServer.preset does not support the version of the model server, or nothing tells the version. */}}
+{{- define "inferencepool.checkVersion" -}}
+{{- $name := .Values.modelServer.preset }}
+{{- $supported := (include "inferencepool.modelServer" . | fromJson).versions }}
+{{- $version := include "inferencepool.modelServerVersion" . }}
+{{- $image := include "inferencepool.modelServerImage" . }}
+{{- if and $supported (not $version) }}
+  {{- fail (printf "the image %s does not tell its version of %s, which decides its arguments; set modelServer.version to one of %s" $image $name $supported) }}
+{{- end }}
+{{- if and $supported (not (semverCompare $supported ($version | default "0.0.0"))) }}
+  {{- fail (printf "modelServer.preset %s supports the versions %s, but the image %s has %s; take an image of these versions, or set modelServer.version to the one whose arguments it takes" $name $supported $image $version) }}
 {{- end }}
 {{- end }}
 
@@ -130,13 +156,14 @@
 {{- include "inferencepool.checkParallel" . }}
 {{- end }}
 
-{{- /* Fails if the accelerators are not as many as the parallel sizes of modelServer need. */}}
+{{- /* Fails if the devices are not as many as the parallel sizes of modelServer need. */}}
 {{- define "inferencepool.checkParallel" -}}
-{{- $all := include "inferencepool.accelerators" . | int }}
+{{- $all := include "inferencepool.devices" . | int }}
 {{- $tensor := include "inferencepool.tensorParallelSize" . | int }}
 {{- $pipeline := int .Values.modelServer.pipelineParallelSize }}
-{{- if ne $all (int (mul $tensor $pipeline)) }}
-  {{- fail (printf "modelServer.tensorParallelSize (%d) times modelServer.pipelineParallelSize (%d) is not the %d accelerators that accelerator.count and leaderWorkerSet.size make; let them agree" $tensor $pipeline $all) }}
+{{- $data := int .Values.modelServer.dataParallelSize }}
+{{- if ne $all (int (mul $tensor $pipeline $data)) }}
+  {{- fail (printf "modelServer.tensorParallelSize (%d) times pipelineParallelSize (%d) times dataParallelSize (%d) is not %d, the devices (accelerators, times the cores of one) that accelerator.count and leaderWorkerSet.size make; let them agree" $tensor $pipeline $data $all) }}
 {{- end }}
 {{- end }}
 
@@ -174,8 +201,17 @@
 {{- /* Fails if modelServer.preset can't span the nodes of a leaderWorkerSet, or its objects could not have names. */}}
 {{- define "inferencepool.checkLeaderWorkerSet" -}}
 {{- include "inferencepool.checkGroupNames" . }}
-{{- if not (include "inferencepool.modelServer" . | fromJson).multiNode }}
-  {{- fail (printf "leaderWorkerSet.enabled is true, but modelServer.preset %s serves from one node; set leaderWorkerSet.enabled=false" .Values.modelServer.preset) }}
+{{- $name := .Values.modelServer.preset }}
+{{- $multiNode := (include "inferencepool.modelServer" . | fromJson).multiNode }}
+{{- if ne (int .Values.modelServer.dataParallelSize) 1 }}
+  {{- fail (printf "leaderWorkerSet.enabled is true, but modelServer.dataParallelSize is %d: copies of a model are pods of their own; set it to 1 and raise modelServer.replicas" (int .Values.modelServer.dataParallelSize)) }}
+{{- end }}
+{{- if not $multiNode }}
+  {{- fail (printf "leaderWorkerSet.enabled is true, but modelServer.preset %s serves from one node; set leaderWorkerSet.enabled=false" $name) }}
+{{- end }}
+{{- $version := include "inferencepool.modelServerVersion" . }}
+{{- if and $multiNode.versions $version (not (semverCompare $multiNode.versions $version)) }}
+  {{- fail (printf "leaderWorkerSet.enabled is true, but modelServer.preset %s serves from several nodes in the versions %s, and the image has %s; take a newer image" $name $multiNode.versions $version) }}
 {{- end }}
 {{- end }}
 

@@ -110,12 +110,12 @@ spec:
     httpGet:
       path: {{ $preset.healthPath | quote }}
       port: http
-    {{- toYaml .Values.modelServer.readinessProbe | nindent 4 }}
+    {{- include "inferencepool.probeTimes" (dict "root" . "probe" "readinessProbe") | nindent 4 }}
   livenessProbe:
     httpGet:
       path: {{ $preset.healthPath | quote }}
       port: http
-    {{- toYaml .Values.modelServer.livenessProbe | nindent 4 }}
+    {{- include "inferencepool.probeTimes" (dict "root" . "probe" "livenessProbe") | nindent 4 }}
   {{- end }}
   securityContext:
     {{- $given := .Values.modelServer.securityContext }}
@@ -171,6 +171,8 @@ spec:
 {{- define "inferencepool.startupProbe" -}}
 {{- $values := .root.Values }}
 {{- $warmUp := $values.modelServer.warmUp }}
+{{- $times := include "inferencepool.probeTimes" (dict "root" .root "probe" "startupProbe") | fromYaml }}
+{{- $seconds := include "inferencepool.startupSeconds" .root | int }}
 {{- if $warmUp.enabled -}}
 {{- $program := .root.Files.Get "files/warm-up.py" }}
 {{- $port := toString $values.pool.targetPort }}
@@ -183,9 +185,22 @@ timeoutSeconds: {{ add $warmUp.timeoutSeconds 5 }}
 httpGet:
   path: {{ .preset.healthPath | quote }}
   port: http
+timeoutSeconds: {{ $times.timeoutSeconds }}
 {{- end }}
-periodSeconds: 1
-failureThreshold: {{ $values.modelServer.startupSeconds }}
+periodSeconds: {{ $times.periodSeconds }}
+failureThreshold: {{ divf $seconds $times.periodSeconds | ceil | int }}
+{{- end }}
+
+{{- /* Times of a `probe` of the server, from `root`: those of modelServer.<probe> over the preset's. */}}
+{{- define "inferencepool.probeTimes" -}}
+{{- $own := include "inferencepool.withoutEmpty" (get .root.Values.modelServer .probe) | fromYaml }}
+{{- mergeOverwrite (get (include "inferencepool.modelServer" .root | fromJson).probes .probe) $own | toYaml }}
+{{- end }}
+
+{{- /* Longest time in seconds that a server may take to start: modelServer.startupSeconds, else the accelerator's. */}}
+{{- define "inferencepool.startupSeconds" -}}
+{{- $needed := (include "inferencepool.accelerator" . | fromJson).startupSeconds | default 600 }}
+{{- .Values.modelServer.startupSeconds | default $needed }}
 {{- end }}
 
 {{- /* Where the pods go: node selector, affinity and tolerations with the accelerator's, and

@@ -4,18 +4,36 @@
 {{- include "inferencepool.cached" (dict "root" . "of" "inferencepool.modelServerPreset") }}
 {{- end }}
 
-{{- /* inferencepool.modelServer from its file. */}}
-{{- define "inferencepool.modelServerPreset" -}}
+{{- /* The file of the preset modelServer.preset as JSON, with modelServer.custom. */}}
+{{- define "inferencepool.modelServerFile" -}}
 {{- $preset := .Files.Get (printf "files/model-servers/%s.yaml" .Values.modelServer.preset) | fromYaml }}
 {{- if eq .Values.modelServer.preset "custom" }}
   {{- $engine := dict "engine" (.Values.modelServer.custom.engine | default "custom") }}
   {{- $preset = mergeOverwrite $preset (merge $engine .Values.modelServer.custom) }}
 {{- end }}
+{{- toJson $preset }}
+{{- end }}
+
+{{- /* inferencepool.modelServer from its file. */}}
+{{- define "inferencepool.modelServerPreset" -}}
+{{- $preset := include "inferencepool.cached" (dict "root" . "of" "inferencepool.modelServerFile") | fromJson }}
+{{- $version := include "inferencepool.modelServerVersion" . | default $preset.image.tag }}
+{{- range $preset.versionArgs }}
+  {{- if semverCompare .versions $version }}
+    {{- $_ := set $preset "args" (concat $preset.args .args) }}
+  {{- end }}
+{{- end }}
 {{- $hasStages := ne (int .Values.modelServer.pipelineParallelSize) 1 }}
 {{- $pipelineArgs := ternary ($preset.pipelineArgs | default list) list $hasStages }}
+{{- $hasCopies := ne (int .Values.modelServer.dataParallelSize) 1 }}
+{{- $dataArgs := ternary ($preset.dataArgs | default list) list $hasCopies }}
+{{- $accelerator := include "inferencepool.accelerator" . | fromJson }}
+{{- $acceleratorArgs := dig "args" .Values.modelServer.preset list $accelerator }}
 {{- $loraArgs := ternary list ($preset.loraArgs | default list) (eq .Values.lora.mode "none") }}
 {{- $loraEnv := get ($preset.loraEnv | default dict) .Values.lora.mode | default list }}
-{{- $_ := set $preset "args" (concat ($preset.args | default list) $pipelineArgs $loraArgs) }}
+{{- $args := concat ($preset.args | default list) $pipelineArgs $dataArgs $loraArgs $acceleratorArgs }}
+{{- $_ := set $preset "args" $args }}
+{{- $_ := set $preset "loraModes" (dig "loraModes" .Values.modelServer.preset $preset.loraModes $accelerator) }}
 {{- $_ := set $preset "env" (concat ($preset.env | default list) $loraEnv) }}
 {{- $text := toJson $preset }}
 {{- range $word, $value := include "inferencepool.words" . | fromJson }}
@@ -29,9 +47,11 @@
 {{- dict
   "modelPath" (include "inferencepool.modelPath" .)
   "model" .Values.model.name
+  "tokenizer" .Values.model.tokenizer
   "port" (toString .Values.pool.targetPort)
   "tensorParallelSize" (include "inferencepool.tensorParallelSize" .)
   "pipelineParallelSize" (toString .Values.modelServer.pipelineParallelSize)
+  "dataParallelSize" (toString .Values.modelServer.dataParallelSize)
   "longestGenerationSeconds" (toString .Values.modelServer.drain.longestGenerationSeconds)
   "maxLoras" (toString .Values.lora.maxLoras)
   "maxRank" (toString .Values.lora.maxRank)
@@ -45,10 +65,26 @@
 {{- ternary .Values.model.name $folder (eq .Values.model.source.type "hub") }}
 {{- end }}
 
-{{- /* Image of the model server: modelServer.image over the accelerator's over the preset's. */}}
-{{- define "inferencepool.modelServerImage" -}}
+{{- /* The image that the chart has for modelServer.preset on accelerator.preset, as JSON: the accelerator's keys over
+       the preset's. */}}
+{{- define "inferencepool.modelServerOwnImage" -}}
 {{- $images := (include "inferencepool.accelerator" . | fromJson).images | default dict }}
 {{- $forAccelerator := get $images .Values.modelServer.preset | default dict }}
-{{- $preset := merge $forAccelerator (include "inferencepool.modelServer" . | fromJson).image }}
+{{- $file := include "inferencepool.cached" (dict "root" . "of" "inferencepool.modelServerFile") | fromJson }}
+{{- merge $forAccelerator $file.image | toJson }}
+{{- end }}
+
+{{- /* Image of the model server: modelServer.image over the chart's own. */}}
+{{- define "inferencepool.modelServerImage" -}}
+{{- $preset := include "inferencepool.modelServerOwnImage" . | fromJson }}
 {{- include "inferencepool.image" (dict "root" . "image" .Values.modelServer.image "preset" $preset) }}
+{{- end }}
+
+{{- /* Version of the model server, such as 0.32.0: modelServer.version, else the version that the image's tag begins
+       with; empty where neither tells it. */}}
+{{- define "inferencepool.modelServerVersion" -}}
+{{- $image := .Values.modelServer.image }}
+{{- $own := ternary "" (include "inferencepool.modelServerOwnImage" . | fromJson).tag (not (empty $image.digest)) }}
+{{- $tag := $image.tag | default $own | default "" }}
+{{- .Values.modelServer.version | default (regexFind "^v?[0-9]+[.][0-9]+[.][0-9]+" $tag | trimPrefix "v") }}
 {{- end }}
