@@ -33,7 +33,7 @@
   {{- $owns := hasKey (dig "fieldsV1" "f:spec" dict .) "f:replicas" }}
   {{- $owners = ternary (append $owners .manager) $owners $owns }}
 {{- end }}
-{{- and (has "helm" $appliers) $owners (not (has "helm" $owners)) | ternary "true" "" }}
+{{- and (has "helm" $appliers) (gt (len $owners) 0) (not (has "helm" $owners)) | ternary "true" "" }}
 {{- end }}
 
 {{- /* What autoscaling scales, from leaderWorkerSet: the Deployment or the LeaderWorkerSet. */}}
