@@ -162,6 +162,12 @@ class ErrorRate(_Part):
 
     accept: float = Field(gt=0, lt=1, description="Largest share that is fine.")
     detect: float = Field(gt=0, lt=1, description="Smallest share that must not pass.")
+    burst: float = Field(
+        default=20,
+        ge=1,
+        description="Mean number of failures of one cause. Failures are judged by their clusters; as long as few have "
+        "been seen, they are expected to be of this size. 1 where failures are independent.",
+    )
     name: ClassVar[str] = "error rate"
 
 
@@ -206,6 +212,12 @@ class Decision(_Part):
         ge=0.5,
         lt=1,
         description="Probability that a step does not pass a pool that is as bad as one `detect`.",
+    )
+    earliest: Duration = Field(
+        default=100.0,
+        description="Latency is not judged before this time, nor before three times as long where pools drift apart on "
+        "their own: a shorter window cannot show how long the memory of latencies is. Only a pool that is several "
+        "times too slow is rolled back before.",
     )
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import demo_phases, load_rate, probe_clock, propagation, render_time, scale
+from benchmarks import demo_phases, emergency, load_rate, probe_clock, propagation, render_time, scale
 from benchmarks.plot import plot
 from benchmarks.result import Result, machine
 from inferencepool_lab import demo
@@ -43,6 +43,7 @@ def parts(name: str, port: int) -> Mapping[str, Callable[[], Result]]:
         "probe": lambda: probe_clock.measure(rate=200, seconds=10),
         "demo": lambda: demo_phases.measure(name, port),
         "propagation": lambda: propagation.measure(Namespace(with_pools(name, port), "default"), changes=20),
+        "emergency": lambda: emergency.measure(ready(name, port), runs=5),
         "scale": lambda: scale.measure(ready(name, port)),
     }
 
@@ -65,8 +66,8 @@ def bench(
 ) -> int:
     """Run all benchmarks and write docs/benchmarks.md, or run only some and print them.
 
-    The parts are render, load, demo, propagation and scale. For all of them a cluster is made, and removed at the end;
-    alone, propagation and scale use the cluster of --name if it is up.
+    The parts are render, load, probe, demo, propagation, emergency and scale. For all of them a cluster is made, and
+    removed at the end; alone, propagation, emergency and scale use the cluster of --name if it is up.
     """
     chosen, every = words or [], parts(name, port)
     if unknown := sorted(set(chosen) - every.keys()):

@@ -15,7 +15,7 @@ import yaml
 from inferencepool_lab.builds.tools import tool
 from inferencepool_lab.cluster.handle import Cluster
 from kit.charts import CHARTS, ROOT, Manifest, render
-from kit.scenarios import of_kind
+from kit.scenarios import alone
 
 AUTHOR = {"NAME": "tests", "EMAIL": "tests@example.com"}
 
@@ -85,7 +85,7 @@ def git(folder: Path, *arguments: str) -> None:
 def scenarios_for(cluster: Cluster, chart: str) -> list[Path]:
     """The scenarios of a chart that a node of the cluster can schedule."""
     nodes = json.loads(cluster.kubectl("get", "nodes", "--output=json"))["items"]
-    return [scenario for scenario in of_kind(chart) if schedulable(chart, scenario, nodes)]
+    return [scenario for scenario in alone(chart) if schedulable(chart, scenario, nodes)]
 
 
 def installed_and_upgraded(cluster: Cluster, folder: Path, chart: str, scenarios: Sequence[Path]) -> None:

@@ -27,9 +27,9 @@ probe: {{models: [food-review], rate: {rate}}}
 steps:
 {steps}
 objectives:
-  errorRate: {{accept: 0.02, detect: 0.2}}
+  errorRate: {{accept: 0.02, detect: 0.2, burst: 1}}
 {latency}
-decision: {{alpha: 0.05, power: 0.9}}
+decision: {{alpha: 0.05, power: 0.9, earliest: 0s}}
 """
 LATENCY = "  latency: [{metric: ttft, percentile: 50, accept: 2, detect: 20}]"
 STEPS = (10, 50, 100)

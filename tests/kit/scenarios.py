@@ -37,6 +37,11 @@ def of_kind(chart: str) -> list[Path]:
     ]
 
 
+def alone(chart: str) -> list[Path]:
+    """Those that install in an empty namespace of it: the chart refuses a route to pools that are not there."""
+    return [path for path in of_kind(chart) if path != ROUTE]
+
+
 SCENARIOS = [Scenario(chart, path) for chart in NAMES for path in of(chart)]
 """Each chart with each file of values for it."""
 OF_KIND = [Scenario(chart, path) for chart in NAMES for path in of_kind(chart)]

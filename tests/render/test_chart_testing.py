@@ -8,12 +8,12 @@ import pytest
 
 from kit.chart_testing import bump, commit, ct, released
 from kit.charts import CHARTS, NAMES, ROOT
-from kit.scenarios import of_kind
+from kit.scenarios import alone
 
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    return released(tmp_path, {name: of_kind(name)[:1] for name in NAMES})
+    return released(tmp_path, {name: alone(name)[:1] for name in NAMES})
 
 
 def change(chart: Path) -> None:

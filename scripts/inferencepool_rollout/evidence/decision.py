@@ -1,18 +1,23 @@
-"""Whether a step passes, judged again and again while it runs: sequential tests that stay valid under peeking.
+"""Whether a step passes, judged again and again while it runs, on requests that depend on each other.
 
-Each objective has a largest value that is fine (`accept`) and a smallest that must not pass (`detect`), and two
-nonnegative supermartingales against either, so that by Ville's inequality (1939) peeking costs nothing:
+Each objective has a largest value that is fine (`accept`) and a smallest that must not pass (`detect`):
 
 - Error rate: Wald's sequential probability ratio test of `accept` against `detect` (Wald 1945, Annals of Mathematical
-  Statistics 16), with the thresholds 1/level and 1/miss, which are exact bounds where Wald's own are approximate.
-- Latency: a confidence sequence of the percentile in each pool (traffic/quantiles.py); violated once the new pool's
-  lower bound is above `accept` times the old one's upper bound, kept once its upper bound is below `detect` times the
-  old one's lower bound. No distribution is assumed, only that requests are independent draws.
+  Statistics 16) with the thresholds 1/level and 1/miss, adapted to bursts (traffic/bursts.py). Against the pool its
+  evidence is divided by the design effect of the bursts seen, or by that of bursts of the plan's mean size if it is
+  less: a pool that fails for good is one long burst, and is still rolled back. For the pool, bursts are counted.
+- Latency: the evidence that the ratio of the percentiles is above `accept` and that it is below `detect`
+  (traffic/paired.py). It must outweigh its share of level or miss, and the ratio must be nearer to the bound that it is
+  beyond, as in Wald's test: near the other bound nothing is decided. "Kept" must also have been true at CONFIRMED of
+  the window. A new pool that is several times as slow throughout is rolled back at once.
 
-The level of one objective at one step is the plan's alpha shared over steps and objectives. So a rollout whose pool
-keeps every objective is rolled back with probability at most alpha, and a step passes a pool that is as bad as one
-`detect` with probability at most 1 - power; with enough requests it is rolled back instead. A step that is begun
-anew, because the driver was started again, is judged on new requests and spends its share of alpha again.
+The level of one objective at one step is the plan's alpha shared over steps and objectives. A rollout whose pool keeps
+every objective is rolled back with probability at most alpha, and a step passes a pool that is as bad as one `detect`
+with probability at most 1 - power. Independent requests, with one mean size of bursts, have these by proof for errors;
+for latency they are measured, together with what drift, bursts and queues do to them, by `./scripts/bench verdict`
+(docs/verdict.md). Where a window holds too little independent evidence the step stays open, and is held in the end.
+A step that is begun anew, because the driver was started again, is judged on new requests and spends its share of
+alpha again.
 """
 
 from __future__ import annotations
@@ -23,11 +28,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtri
 
 from inferencepool_rollout.evidence.observed import Observed
 from inferencepool_rollout.plan import ErrorRate, Latency, Plan, Step, Unit
-from inferencepool_rollout.traffic.quantiles import Floats, lower_bound, upper_bound
+from inferencepool_rollout.traffic import bursts
+from inferencepool_rollout.traffic.paired import EARLIEST, FEWEST_BEYOND, GROSS_SECONDS, Paired, Series
 from inferencepool_rollout.traffic.sequential import anytime_interval
+
+LEVEL_SHARE, MISS_SHARE, EARLY_SHARE = 1 / 2, 1 / 2, 1 / 10
+"""Of level and miss, what the evidence of one window may spend, and of miss while it is short (Paired.early)."""
+CONFIRMED = 0.75
+SEARCHED, BISECTIONS = 64.0, 14  # bounds of a ratio: searched from 1/64 to 64 times the seen one, in halves
 
 
 class State(StrEnum):
@@ -121,57 +134,96 @@ def decide(
 
 def judge(plan: Plan, observed: Observed) -> tuple[Finding, ...]:
     """Judge every objective of the plan by what was observed."""
+    began = float(observed.started.min(initial=math.inf))
     latencies = (
         judge_latency(
-            each, observed.latency(each.metric, "old"), observed.latency(each.metric, "new"), plan.level, plan.miss
+            each, observed.series(each.metric, "old"), observed.series(each.metric, "new"), plan.level, plan.miss,
+            began=began, earliest=plan.decision.earliest,
         )
         for each in plan.latency
-    )
-    errors = judge_errors(plan.error_rate, observed.new_failed, observed.new_requests, plan.level, plan.miss)
-    return (errors, *latencies)
+    )  # fmt: skip
+    return (judge_errors(plan.error_rate, observed.new_failures, plan.level, plan.miss), *latencies)
 
 
-def judge_errors(objective: ErrorRate, failed: int, requests: int, level: float, miss: float) -> Finding:
-    """Judge the new pool's error rate after `failed` of `requests`."""
+def judge_errors(objective: ErrorRate, failures: npt.NDArray[np.bool_], level: float, miss: float) -> Finding:
+    """Judge the new pool's error rate; `failures` says of each request, in the order of sending, whether it failed."""
     low, high = objective.accept, objective.detect
-    log_ratio = failed * math.log(high / low) + (requests - failed) * math.log((1 - high) / (1 - low))
+    failed, requests = int(np.count_nonzero(failures)), len(failures)
+    by_failure, by_success = math.log(high / low), math.log((1 - high) / (1 - low))
+    sizes = bursts.cluster_sizes(failures)
+    effect = min(bursts.effect(sizes), 2 * objective.burst - 1)
+    size = bursts.mean_size(sizes, objective.burst)
     state = State.OPEN
-    if log_ratio >= -math.log(level):
+    if (failed * by_failure + (requests - failed) * by_success) / effect >= -math.log(level):
         state = State.VIOLATED
-    elif log_ratio <= math.log(miss):
+    elif len(sizes) * by_failure + (requests - failed) / size * by_success <= math.log(miss):
         state = State.KEPT
     lowest, highest = anytime_interval(failed, requests, level)
     value = failed / requests if requests else math.nan
     return Finding(objective.name, value, lowest, highest, low, high, state, Unit.SHARE)
 
 
-def judge_latency(objective: Latency, old: Floats, new: Floats, level: float, miss: float) -> Finding:
-    """Judge a percentile from the latencies of either pool (s, in any order)."""
-    q = objective.percentile / 100
-    old, new = np.sort(old), np.sort(new)
-    low = _ratio(lower_bound(new, q, level / 2), upper_bound(old, q, level / 2), unknown=0.0)
-    high = _ratio(upper_bound(new, q, miss / 2), lower_bound(old, q, miss / 2), unknown=math.inf)
-    state = State.OPEN
-    if not len(old):
+def judge_latency(
+    objective: Latency, old: Series, new: Series, level: float, miss: float, *, began: float, earliest: float = EARLIEST
+) -> Finding:
+    """Judge a percentile from the requests of either pool in a window that began at `began` (on the series' clock).
+
+    `earliest`: the plan's decision.earliest (s).
+    """
+    paired = Paired(old, new, objective.percentile / 100, began, earliest)
+    low, high = _bounds(paired, level, miss)
+    state = latency_state(objective, paired, level, miss)
+    if not len(old.ended):
         state = State.UNKNOWN
-    elif low > objective.accept:
-        state = State.VIOLATED
-    elif high < objective.detect:
-        state = State.KEPT
-    value = float(np.quantile(new, q) / np.quantile(old, q)) if len(old) and len(new) else math.nan
-    return Finding(objective.name, value, low, high, objective.accept, objective.detect, state)
+    return Finding(objective.name, paired.ratio(), low, high, objective.accept, objective.detect, state)
+
+
+def latency_state(objective: Latency, paired: Paired, level: float, miss: float) -> State:
+    """Return what a window shows of a percentile."""
+    if paired.seconds >= GROSS_SECONDS and paired.grossly(objective.accept):
+        return State.VIOLATED
+    if not paired.enough:
+        return State.OPEN
+    above, below = paired.evidence(objective.accept), -paired.evidence(objective.detect)
+    if above >= _needed(level * LEVEL_SHARE) and above >= abs(below):
+        return State.VIOLATED
+    if below < abs(above) or not _passes(objective, paired, miss):
+        return State.OPEN
+    return State.KEPT if _passes(objective, paired.until(CONFIRMED), miss) else State.OPEN
+
+
+def _passes(objective: Latency, paired: Paired, miss: float) -> bool:
+    """Whether a window shows a ratio below `detect`."""
+    return paired.enough and -paired.evidence(objective.detect) >= _needed_below(paired, miss)
 
 
 def fewest_requests(plan: Plan) -> int:
     """Requests to the new pool without which no step can pass: all good, and as fast as can be."""
     errors = plan.error_rate
-    fewest = math.ceil(math.log(plan.miss) / math.log((1 - errors.detect) / (1 - errors.accept)))
-    size = 1
-    for each in plan.latency:
-        while math.isinf(upper_bound(np.zeros(size), each.percentile / 100, plan.miss / 2)):
-            size += max(1, size // 50)
-    return max(fewest, size)
+    fewest = errors.burst * math.log(plan.miss) / math.log((1 - errors.detect) / (1 - errors.accept))
+    beyond = [FEWEST_BEYOND / min(each.percentile, 100 - each.percentile) * 100 for each in plan.latency]
+    return math.ceil(max(fewest, *beyond) if beyond else fewest)
 
 
-def _ratio(above: float, below: float, unknown: float) -> float:
-    return above / below if below > 0 and math.isfinite(above) and math.isfinite(below) else unknown
+def _needed(probability: float) -> float:
+    """The evidence that equal pools have with this probability."""
+    return -float(ndtri(probability))
+
+
+def _needed_below(paired: Paired, miss: float) -> float:
+    return _needed(miss * (EARLY_SHARE if paired.early else MISS_SHARE))
+
+
+def _bounds(paired: Paired, level: float, miss: float) -> tuple[float, float]:
+    """The least ratio that the evidence does not refuse as too low, and the largest that it does not as too high."""
+    seen = paired.ratio()
+    if not paired.enough or not seen > 0:
+        return 0.0, math.inf
+    low, high = ([seen / SEARCHED, seen], [seen, seen * SEARCHED])
+    for _ in range(BISECTIONS):
+        middle = math.sqrt(low[0] * low[1])
+        low[paired.evidence(middle) < _needed(level * LEVEL_SHARE)] = middle
+        middle = math.sqrt(high[0] * high[1])
+        high[-paired.evidence(middle) >= _needed_below(paired, miss)] = middle
+    unknown = low[0] <= seen / SEARCHED, high[1] >= seen * SEARCHED
+    return 0.0 if unknown[0] else low[0], math.inf if unknown[1] else high[1]

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inferencepool_rollout.traffic.answers import Answers
+from inferencepool_rollout.traffic.paired import Series
 from inferencepool_rollout.traffic.quantiles import Floats
 
 NOBODY = ""
@@ -62,6 +63,13 @@ class Observed:
         return int(np.count_nonzero(self.good & (self.pool == "new"))) + self.new_failed
 
     @cached_property
+    def new_failures(self) -> npt.NDArray[np.bool_]:
+        """Whether each of new_requests failed, in the order in which they were sent."""
+        judged = (self.pool == "new") | (~self.good & (self.pool == NOBODY))
+        failed: npt.NDArray[np.bool_] = ~self.good[judged][np.argsort(self.started[judged], kind="stable")]
+        return failed
+
+    @cached_property
     def contradictions(self) -> int:
         """Answers that the route sent to one pool and a pod of the other one gave, as with istio#61594."""
         return int(np.count_nonzero(self.pool == CONTRADICTED))
@@ -83,6 +91,14 @@ class Observed:
         kept = self.good & (self.pool == pool) & ~np.isnan(values)
         latencies: Floats = values[kept]
         return latencies
+
+    def series(self, metric: str, pool: str) -> Series:
+        """Return the same latencies in the order in which the requests ended (Unix time)."""
+        values: Floats = getattr(self, metric)
+        kept = self.good & (self.pool == pool) & ~np.isnan(values)
+        ended = (self.started + self.e2e)[kept]
+        order = np.argsort(ended, kind="stable")
+        return Series(ended[order], values[kept][order])
 
     def answered(self) -> dict[str, int]:
         """Count the answers of the split by who gave them, good or not; those that name nobody are left out."""

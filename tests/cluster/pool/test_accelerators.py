@@ -129,7 +129,7 @@ def pool(namespace: str, accelerator: dict[str, Any], provider: str = "bare") ->
         "nodeSelector": {OWNER: namespace},
         "tolerations": [{"key": OWNER, "operator": "Equal", "value": namespace, "effect": "NoSchedule"}],
     }
-    values = {"provider": provider, "accelerator": accelerator, "modelServer": server}
+    values = {"provider": provider, "accelerator": accelerator, "modelServer": server, "lora": {"mode": "none"}}
     return render("inferencepool", "pool", values, namespace=namespace)
 
 

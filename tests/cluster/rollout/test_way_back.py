@@ -121,7 +121,7 @@ def test_after_the_old_pool_is_deleted_it_is_refused_with_the_way_to_get_it_back
     upgrade(stage, 50)
     upgrade(stage, 100)
     values = stage.folder / "pool-old.yaml"
-    values.write_text(stage.namespace.helm("get", "values", "pool-old"))
+    values.write_text(stage.namespace.helm("get", "values", "pool-old", "--output=yaml"))
     stage.namespace.helm("uninstall", "pool-old", "--wait")
     done = stage.run("rollback")
     stage.namespace.helm("install", "pool-old", CHARTS / "inferencepool", "--values", values, "--wait", "--timeout=3m")

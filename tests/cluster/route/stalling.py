@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
 from aiohttp import ClientSession, web
 
 from inferencepool_lab.builds.tools import tool
+from kit.kubeconfig import kubeconfig as kubeconfig_of
 
 
 @dataclass
@@ -38,8 +38,7 @@ def stalled(kubeconfig: Path, stall: Stall, folder: Path) -> Iterator[Path]:
         thread = threading.Thread(target=loop.run_forever, daemon=True)
         thread.start()
         runner, port = asyncio.run_coroutine_threadsafe(_serve(upstream, stall), loop).result(10)
-        path = folder / "stalled.kubeconfig"
-        path.write_text(_kubeconfig(f"http://127.0.0.1:{port}"))
+        path = kubeconfig_of(folder, f"http://127.0.0.1:{port}")
         try:
             yield path
         finally:
@@ -88,17 +87,3 @@ async def _serve(upstream: str, stall: Stall) -> tuple[web.AppRunner, int]:
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     return runner, runner.addresses[0][1]
-
-
-def _kubeconfig(server: str) -> str:
-    context = {"cluster": "stalled", "user": "nobody"}
-    return yaml.safe_dump(
-        {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": "stalled", "cluster": {"server": server}}],
-            "users": [{"name": "nobody", "user": {}}],
-            "contexts": [{"name": "stalled", "context": context}],
-            "current-context": "stalled",
-        }
-    )

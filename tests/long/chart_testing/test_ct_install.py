@@ -8,7 +8,7 @@ import pytest
 
 from inferencepool_lab.cluster.handle import Cluster
 from kit.chart_testing import installed_and_upgraded, scenarios_for
-from kit.scenarios import of_kind
+from kit.scenarios import alone
 
 
 @pytest.mark.parametrize("chart", ["inferencepool", "rollout-route"])
@@ -20,4 +20,4 @@ def test_ct_installs_all_scenarios_and_upgrades_the_version_before(
 
 def test_no_scenario_of_the_route_is_left_out(cluster: Cluster) -> None:
     """A scenario of the route has no pods: all of them are installed."""
-    assert scenarios_for(cluster, "rollout-route") == of_kind("rollout-route")
+    assert scenarios_for(cluster, "rollout-route") == alone("rollout-route")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from charts import ROOT
-
+from kit.charts import ROOT
+from kit.model_servers.supported import PACKAGES, Answer, Package, Version
 from long.servers import sources
-from long.servers.supported import PACKAGES, Answer, Package, Version
 
 FILE = ROOT / "docs/model-servers.md"
 HEAD = """# Model servers

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from charts import VALUES, Manifest, render
-
-from long.servers.supported import Version
+from kit.charts import VALUES, Manifest, render
+from kit.model_servers.supported import Version
 
 ADAPTERS = {"adapters": [{"id": "food-review-1", "source": "/adapters/food-review-1"}]}
 # Values under which a server gets all the arguments that the chart knows for it.

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from long.servers.packages import Wheel
+from kit.model_servers.packages import Wheel
 
 # Where they are, in all supported versions: patterns of paths in the wheel.
 HANDLERS = r"vllm/entrypoints/(openai|serve)/(.*/)?(api_server|basic|health)\.py|sglang/srt/entrypoints/http_server\.py"

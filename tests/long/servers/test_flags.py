@@ -6,12 +6,12 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from charts import CHARTS
 from packaging.specifiers import SpecifierSet
 
+from kit.charts import CHARTS
+from kit.model_servers.supported import PACKAGES, VERSIONS, Answer, Package, Version, ask
 from long.servers import page
 from long.servers.rendered import command_lines, containers, examples, shapes
-from long.servers.supported import PACKAGES, VERSIONS, Answer, Package, Version, ask
 
 # Command lines, each with what the values ask for.
 Lines = list[tuple[str, list[str]]]

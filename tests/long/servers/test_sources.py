@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from charts import CHARTS, ROOT
 
+from kit.charts import CHARTS, ROOT
+from kit.model_servers.supported import VERSIONS, Version
 from long.servers import sources
 from long.servers.rendered import SHAPES, containers
-from long.servers.supported import VERSIONS, Version
 
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 ASKING = [CHARTS / "inferencepool/files", CHARTS / "inferencepool/templates", ROOT / "scripts/inferencepool_rollout"]

@@ -66,7 +66,7 @@ def test_preflight_refuses_a_pool_whose_adapter_is_missing_and_moves_no_weight(
         "gateway": {"url": servers.namespace.cluster.gateway_url, "headers": {"Host": servers.namespace.host}},
         "probe": {"models": ["food-review"], "rate": 2},
         "steps": [{"percent": percent, "burnIn": "1s", "longest": "60s"} for percent in (50, 100)],
-        "objectives": {"errorRate": {"accept": 0.02, "detect": 0.2}},
+        "objectives": {"errorRate": {"accept": 0.02, "detect": 0.2, "burst": 1}},
         "decision": {"alpha": 0.05, "power": 0.9},
     }
     (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan))

@@ -21,10 +21,15 @@ def imported(text: str) -> Iterator[str]:
 
 
 def sideways(text: str, folder: Path) -> list[str]:
-    """The modules of tests/ that a file of a folder may not import: neither of kit nor of its own folder."""
-    own = ".".join(folder.relative_to(TESTS).parts)
-    of_tests = [name for name in imported(text) if (TESTS / name.split(".")[0]).exists()]
-    return [name for name in of_tests if not f"{name}.".startswith(("kit.", f"{own}."))]
+    """The modules of tests/ that a file of a folder may not import: of neither kit nor its own folder or one around."""
+    own = ".".join(folder.relative_to(TESTS).parts) + "."
+    found = []
+    for name in imported(text):
+        around = name.rpartition(".")[0] + "."
+        allowed = f"{name}.".startswith(("kit.", own)) or own.startswith(around)
+        if (TESTS / name.split(".")[0]).exists() and not allowed:
+            found.append(name)
+    return found
 
 
 def test_a_file_imports_from_kit_and_from_its_own_folder_alone() -> None:

@@ -11,11 +11,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-import yaml
 
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.apis import LEASES, PODS, ROUTES
 from inferencepool_rollout.kube.client import ApiFault, Client
+from kit.kubeconfig import kubeconfig
 
 STATUS = {"kind": "Status", "reason": "Forbidden", "message": 'pods is forbidden: User "x" cannot list resource "pods"'}
 
@@ -56,16 +56,6 @@ def server(answers: Answers, folder: Path) -> Iterator[Client]:
         threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True).start()
         yield Client(kubeconfig=kubeconfig(folder, f"http://127.0.0.1:{made.server_port}"))
         made.shutdown()
-
-
-def kubeconfig(folder: Path, url: str) -> Path:
-    file = folder / "kubeconfig"
-    config = {
-        "current-context": "test", "contexts": [{"name": "test", "context": {"cluster": "test", "user": "nobody"}}],
-        "clusters": [{"name": "test", "cluster": {"server": url}}], "users": [{"name": "nobody", "user": {}}],
-    }  # fmt: skip
-    file.write_text(yaml.safe_dump(config))
-    return file
 
 
 def body(**content: object) -> bytes:

@@ -15,7 +15,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
-import yaml
+
+from kit.kubeconfig import kubeconfig
 
 RECORDED = Path(__file__).with_name("recorded") / "api.json"
 POOLS = "/apis/inference.networking.k8s.io/v1/namespaces/default/inferencepools"
@@ -89,8 +90,7 @@ def answering(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Said]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        config = folder / "kubeconfig"
-        config.write_text(yaml.safe_dump(_kubeconfig(f"http://127.0.0.1:{server.server_port}")))
+        config = kubeconfig(folder, f"http://127.0.0.1:{server.server_port}")
         patch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(config))
         yield said
         server.shutdown()
@@ -100,12 +100,3 @@ def _selected(found: Any, selector: str) -> bool:
     """Whether an object has all labels of a selector, which is written KEY=VALUE,..."""
     labels: dict[str, str] = found["metadata"]["labels"]
     return dict(part.split("=") for part in selector.split(",")).items() <= labels.items()
-
-
-def _kubeconfig(url: str) -> dict[str, Any]:
-    return {
-        "current-context": "recorded",
-        "contexts": [{"name": "recorded", "context": {"cluster": "recorded", "user": "nobody"}}],
-        "clusters": [{"name": "recorded", "cluster": {"server": url}}],
-        "users": [{"name": "nobody", "user": {}}],
-    }

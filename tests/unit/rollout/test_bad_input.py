@@ -10,8 +10,8 @@ import pytest
 
 from inferencepool_rollout import cli
 from inferencepool_rollout.cli import main
+from kit.kubeconfig import kubeconfig
 from kit.plans import TEXT
-from unit.kube.test_client import kubeconfig
 
 NOWHERE = "http://127.0.0.1:1"
 VERBS = ("preflight", "run", "status", "promote", "hold", "rollback", "finish")

@@ -13,8 +13,9 @@ import pytest
 from scipy.stats import binom
 
 from inferencepool_rollout.evidence.decision import Action, State, decide, fewest_requests, judge_errors, judge_latency
-from inferencepool_rollout.evidence.observed import Observed
+from inferencepool_rollout.evidence.observed import Observed, joined
 from inferencepool_rollout.plan import ErrorRate, Latency, Plan
+from inferencepool_rollout.traffic.paired import Series
 from inferencepool_rollout.traffic.quantiles import log_e_above, lower_bound, upper_bound
 from kit.plans import altered, plan_of
 
@@ -131,21 +132,35 @@ def test_too_few_requests_bound_nothing() -> None:
     assert (lower_bound(few[:0], 0.5, 0.01), upper_bound(few[:0], 0.5, 0.01)) == (-math.inf, math.inf)
 
 
+def failures(*counts: int) -> npt.NDArray[np.bool_]:
+    """Good and failed requests in turn, beginning with good ones."""
+    return np.repeat(np.arange(len(counts)) % 2 == 1, counts)
+
+
 def test_a_single_failure_of_few_requests_decides_nothing() -> None:
-    assert judge_errors(ErrorRate(accept=0.01, detect=0.05), 1, 3, level=0.01, miss=0.05).state is State.OPEN
-    assert judge_errors(ErrorRate(accept=0.01, detect=0.05), 20, 20, level=0.01, miss=0.05).state is State.VIOLATED
-    assert judge_errors(ErrorRate(accept=0.01, detect=0.05), 0, 500, level=0.01, miss=0.05).state is State.KEPT
+    independent = ErrorRate(accept=0.01, detect=0.05, burst=1)
+    assert judge_errors(independent, failures(2, 1), level=0.01, miss=0.05).state is State.OPEN
+    assert judge_errors(independent, failures(0, 20), level=0.01, miss=0.05).state is State.VIOLATED
+    assert judge_errors(independent, failures(500), level=0.01, miss=0.05).state is State.KEPT
+
+
+def test_a_single_burst_decides_nothing_and_a_pool_that_fails_for_good_is_rolled_back() -> None:
+    objective = ErrorRate(accept=0.01, detect=0.05)
+    assert judge_errors(objective, failures(100, 20, 100), level=0.001, miss=0.01).state is State.OPEN
+    assert judge_errors(objective, failures(100, 200), level=0.001, miss=0.01).state is State.VIOLATED
+
+
+def test_few_requests_without_a_failure_do_not_pass_where_failures_come_in_bursts() -> None:
+    """At 5 % in bursts of 20, 500 requests are without one in 29 % of steps; at most 1 % may pass."""
+    objective = ErrorRate(accept=0.01, detect=0.05)
+    assert judge_errors(objective, failures(500), level=0.001, miss=0.01).state is State.OPEN
+    assert judge_errors(objective, failures(2500), level=0.001, miss=0.01).state is State.KEPT
 
 
 def test_without_the_old_pool_a_ratio_is_not_judged() -> None:
-    found = judge_latency(
-        Latency(metric="ttft", percentile=50, accept=1.1, detect=2),
-        np.array([]),
-        np.full(500, 9.0),
-        level=0.01,
-        miss=0.05,
-    )
-    assert found.state is State.UNKNOWN
+    nothing, slow = Series(np.array([]), np.array([])), Series(np.arange(500.0), np.full(500, 9.0))
+    objective = Latency(metric="ttft", percentile=50, accept=1.1, detect=2)
+    assert judge_latency(objective, nothing, slow, level=0.01, miss=0.05, began=0).state is State.UNKNOWN
 
 
 def test_failures_that_name_no_pod_count_against_the_new_pool(plan: Plan) -> None:
@@ -186,9 +201,10 @@ def test_fewer_requests_than_the_fewest_never_pass(plan: Plan) -> None:
     fewest = fewest_requests(plan)
     rng = np.random.default_rng(12)
     for size, passes in ((fewest - 1, False), (fewest, True)):
-        seen = drawn(rng, size, lambda _, count: np.full(count, 1e-6), errors=0.0, share=1.0)
-        old = drawn(rng, 50_000, exponential(1.0), errors=0.0, share=0.0)
-        both = Observed(
-            **{n: np.concatenate([getattr(seen, n), getattr(old, n)]) for n in Observed.__dataclass_fields__}
-        )
-        assert (decide(plan, plan.steps[0], both, 100).action is Action.PROMOTE) == passes
+        failures = np.zeros(size, np.bool_)
+        assert (judge_errors(plan.error_rate, failures, plan.level, plan.miss).state is State.KEPT) == passes
+    fast = joined(
+        drawn(rng, fewest - 1, lambda _, count: np.full(count, 1e-6), errors=0.0, share=1.0),
+        drawn(rng, 5000, exponential(1.0), errors=0.0, share=0.0),
+    )
+    assert decide(plan, plan.steps[0], fast, 100).action is Action.WAIT

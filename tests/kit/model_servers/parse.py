@@ -1,6 +1,6 @@
 """Runs in a process of its own: what a model server's own parser knows, and what it says to command lines.
 
-    python -m long.servers.parse vllm [PACKAGE VERSION] < lines.json > answer.json
+    python -m kit.model_servers.parse vllm [PACKAGE VERSION] < lines.json > answer.json
 
 `lines` is a list of lists of arguments. The answer has `flags`, each with the name of its `type`, its `nargs` and
 `choices`, and `errors`: for each line what the parser says against it, or null. Without a package it is the server that
@@ -74,8 +74,8 @@ def main(server: str, package: str = "", version: str = "") -> None:
     """Print the answer of a server's parser."""
     lines: list[list[str]] = json.load(sys.stdin)
     if package:
-        from long.servers.packages import Wheel
-        from long.servers.stand_ins import NEWEST, Finder
+        from kit.model_servers.packages import Wheel
+        from kit.model_servers.stand_ins import NEWEST, Finder
 
         sys.modules["regex"] = re
         sys.meta_path.insert(0, Finder(server, Wheel(package, version)))

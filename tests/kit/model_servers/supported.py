@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from charts import ROOT
-
 from inferencepool_lab.builds.found import wheel
 from inferencepool_rollout.process import run
-from long.servers.packages import Wheel
+from kit.charts import ROOT
+from kit.model_servers.packages import Wheel
 
 TABLE: dict[str, Any] = tomllib.loads(Path(__file__).with_name("versions.toml").read_text())
 
@@ -62,7 +61,14 @@ VERSIONS = tuple(Version(package, number) for package in PACKAGES for number in 
 
 def ask(version: Version, lines: Sequence[Sequence[str]] = ()) -> Answer:
     """Run the version's own parser on command lines, in a process of its own."""
-    command = [sys.executable, "-m", "long.servers.parse", version.package.server, version.package.name, version.number]
+    command = [
+        sys.executable,
+        "-m",
+        "kit.model_servers.parse",
+        version.package.server,
+        version.package.name,
+        version.number,
+    ]
     said = run(command, stdin=json.dumps(lines), env=_environment())
     return Answer(**json.loads(said))
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic_core import core_schema
 
-from long.servers.packages import Wheel
+from kit.model_servers.packages import Wheel
 
 # What the parsers really use: they are built with pydantic, and read files of YAML.
 REAL = {
