@@ -42,7 +42,7 @@ def api_server(folder: Path) -> Iterator[ApiServer]:
     """Start it with its files in a folder, and end it afterwards."""
     programs = compiled(["etcd", "kube-apiserver"])
     ports = {name: _free_port() for name in ("etcd", "peer", "api")}
-    etcd = [
+    etcd: list[str | Path] = [
         programs["etcd"], "--data-dir", folder / "etcd", "--unsafe-no-fsync",
         "--listen-client-urls", f"http://127.0.0.1:{ports['etcd']}",
         "--advertise-client-urls", f"http://127.0.0.1:{ports['etcd']}",
@@ -51,7 +51,7 @@ def api_server(folder: Path) -> Iterator[ApiServer]:
     key = folder / "accounts.key"
     run(["openssl", "genrsa", "-out", key, "2048"])
     (folder / "tokens.csv").write_text(f"{TOKEN},tests,tests,system:masters\n")
-    server = [
+    server: list[str | Path] = [
         programs["kube-apiserver"], f"--etcd-servers=http://127.0.0.1:{ports['etcd']}",
         "--bind-address=127.0.0.1", f"--secure-port={ports['api']}", f"--cert-dir={folder / 'certificates'}",
         f"--token-auth-file={folder / 'tokens.csv'}", "--authorization-mode=RBAC",
