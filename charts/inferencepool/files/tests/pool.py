@@ -79,7 +79,7 @@ def check_model_servers() -> list[str]:
         try:
             served = models(name, pod["status"]["podIP"], until)
         except OSError as error:
-            reasons.append(f"model server {name} does not tell its models ({error}); it {waiting(pod)}")
+            reasons.append(f"model server {name} does not tell its models ({cause(error)}); it {waiting(pod)}")
             continue
         print(f"model server {name}: serves {', '.join(served)}")
         missing = [model for model in json.loads(env("EXPECTED_MODELS")) if model not in served]
@@ -113,14 +113,27 @@ def check_apart() -> list[str]:
 def models(name: str, address: str, until: float) -> list[str]:
     """Return what a model server serves, asked again while no connection to it opens, until a time.monotonic()."""
     host = f"[{address}]" if ":" in address else address
+    request = urllib.request.Request(f"http://{host}:{env('MODEL_SERVER_PORT')}/v1/models")
+    if key := os.environ.get("VLLM_API_KEY", "").strip():
+        if not (key.isascii() and key.isprintable()):  # urllib would print it in its refusal
+            raise OSError("the API key of modelServer.apiKey has characters that no header can have")
+        request.add_header("Authorization", f"Bearer {key}")
     while True:
         try:
-            return sorted(model["id"] for model in fetch(f"http://{host}:{env('MODEL_SERVER_PORT')}/v1/models")["data"])
+            return sorted(model["id"] for model in fetch(request)["data"])
         except OSError as error:
             if isinstance(error, urllib.error.HTTPError) or time.monotonic() > until:
                 raise
             print(f"model server {name} does not answer yet ({error}); it is asked again")
             time.sleep(1)
+
+
+def cause(error: OSError) -> str:
+    """Return what went wrong, with the remedy where the server wants another API key."""
+    if not isinstance(error, urllib.error.HTTPError) or error.code not in (401, 403):
+        return str(error)
+    wrong = "another API key than that of" if os.environ.get("VLLM_API_KEY") else "an API key; name its Secret in"
+    return f"{error.code}: it asks for {wrong} modelServer.apiKey"
 
 
 def pods(component: str) -> list[dict[str, Any]]:
