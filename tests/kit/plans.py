@@ -28,13 +28,14 @@ steps:
   - {{percent: 50, burnIn: 60s, requests: 500, longest: 1h}}
   - {{percent: 100, burnIn: 60s, requests: 500, longest: 1h}}
 objectives:
-  errorRate: {{accept: 0.01, detect: 0.05}}
+  errorRate: {{accept: 0.01, detect: 0.05, burst: 1}}
   latency:
     - {{metric: ttft, percentile: 50, accept: 1.1, detect: 1.8}}
     - {{metric: e2e, percentile: 90, accept: 1.1, detect: 1.8}}
 decision:
   alpha: 0.05
   power: 0.9
+  earliest: 0s
 capacity:
   peak: 40
   perReplica: {{old: 20, new: 20}}
