@@ -33,8 +33,16 @@ class Settings:
             Path(environment.get("DYNAMIC_LORA_ROLLOUT_CONFIG") or "/config/configmap.yaml"),
             max_adapters,
             8080 if port is None else port,
-            environment.get("VLLM_API_KEY") or None,
+            _key(environment, "VLLM_API_KEY"),
         )
+
+
+def _key(environment: Mapping[str, str], name: str) -> str | None:
+    """The key without the line end that a Secret made of a file has; the message never holds the key."""
+    key = environment.get(name, "").strip()
+    if not (key.isascii() and (key.isprintable() or not key)):
+        raise SettingsError(f"{name} has characters that no HTTP header can have; correct the Secret that it is from")
+    return key or None
 
 
 def _number(environment: Mapping[str, str], name: str, least: int, most: int) -> int | None:

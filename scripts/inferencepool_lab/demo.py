@@ -17,6 +17,8 @@ from inferencepool_lab.command import run_command
 from inferencepool_lab.ready import ready
 from inferencepool_lab.stage import Seen, Stage, run_stage
 from inferencepool_rollout.progress import step
+from inferencepool_rollout.traffic.statistics import detectable
+from inferencepool_rollout.traffic.verdict import ALPHA, POWER
 
 ROOT = Path(__file__).parents[2]
 POOL, ROUTE = ROOT / "charts/inferencepool", ROOT / "charts/rollout-route"
@@ -28,7 +30,7 @@ STAGES = (
     Stage("install", ("install", "route", ROUTE), {}, OLD),
     Stage("shift", ("upgrade", "route", ROUTE, "--set", "weights.new=10"), OLD, SPLIT),
     Stage("finish", ALL_TO_NEW, SPLIT, NEW),
-    Stage("take back", ("rollback", "route"), NEW, SPLIT),
+    Stage("take back", ("rollback", "route", "2"), NEW, SPLIT),
     Stage("forward again", ALL_TO_NEW, SPLIT, NEW),
     Stage("remove old", ("uninstall", "pool-old", "--wait"), {"pool-new": 100}, {"pool-new": 100}),
 )
@@ -67,6 +69,7 @@ def demo(
         down(name)
     if not findings:
         print("every stage was right")
+        print(_power(requests))
     return 1 if findings else 0
 
 
@@ -81,6 +84,15 @@ def _roll_out(cluster: Cluster, requests: int) -> list[str]:
         print(_row(stage, seen), flush=True)
         findings += [f"{stage.name}: {finding}" for finding in seen.verdict.findings]
     return findings
+
+
+def _power(requests: int) -> str:
+    """What so many requests at 90/10 could have shown to be wrong, by the test that judged them."""
+    low, high = detectable(0.1, requests, ALPHA / 2, POWER)
+    return (
+        f"{requests} requests at 90/10 refuse a true share of pool-new below {low:.1%} or above {high:.1%} with "
+        f"probability {POWER:.0%} at least; more --requests refuse smaller differences"
+    )
 
 
 def install_pools(cluster: Cluster) -> None:
@@ -121,9 +133,9 @@ export PATH={tool("helm4").parent}:{tool("kubectl").parent}:$PATH
 curl -i {cluster.gateway_url}/v1/completions -H 'Content-Type: application/json' \\
   -d '{{"model": "food-review", "prompt": "San Francisco", "max_tokens": 16}}'
 helm history route
-helm rollback route
-helm install pool-old {POOL.relative_to(ROOT)} -f {POOL_VALUES.relative_to(ROOT)}
-./scripts/demo --down
+helm install pool-old {POOL.relative_to(ROOT)} -f {POOL_VALUES.relative_to(ROOT)} --wait
+helm rollback route 2
+./scripts/demo --down --name {cluster.name}
 """
 
 

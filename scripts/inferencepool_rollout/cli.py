@@ -54,6 +54,9 @@ Context = Annotated[str, typer.Option(help="context of the kubeconfig")]
 Log = Annotated[Path | None, typer.Option(help="folder of the run log")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="print what would be done and do nothing")]
 GitOps = Annotated[Path | None, typer.Option("--gitops", help="write the weight into this values file instead")]
+At = Annotated[
+    str, typer.Option("--at", help="with --gitops: the weight's place in another file, as spec.values.weights.new")
+]
 CONSOLE = Console()
 
 
@@ -68,14 +71,16 @@ class Tools:
     lease: Lease
 
     @classmethod
-    def of(cls, file: Path, context: str, values: Path | None = None) -> Tools:
-        """Make them for a plan's file."""
+    def of(cls, file: Path, context: str, values: Path | None = None, at: str = "") -> Tools:
+        """Make them for a plan's file; `values` is a file that a GitOps tool applies, `at` the weight's place in it."""
         plan = read_plan(file)
+        if at and not values:
+            raise Failure("--at names a place in the file of --gitops; give that too")
         if not values:
             program()
         client = Client(context)
         helm = Helm(plan.route.namespace, context)
-        mover: Mover = GitopsMover(plan, values) if values else HelmMover(plan, helm)
+        mover: Mover = GitopsMover(plan, values, at) if values else HelmMover(plan, helm)
         return cls(plan, client, helm, mover, Lease(client, plan.route.namespace, plan.route.release))
 
     def driver(self, log: Path | None, stopped: threading.Event | None = None) -> Driver:
@@ -118,9 +123,10 @@ def run(
     resume: Annotated[bool, typer.Option(help="take back a hold first")] = False,
     dry_run: DryRun = False,
     values: GitOps = None,
+    at: At = "",
 ) -> None:
     """Go through the steps, from wherever the cluster stands; if it was killed, start it again."""
-    tools = Tools.of(file, context, values)
+    tools = Tools.of(file, context, values, at)
     if dry_run:
         return _dry_run(tools)
     with deferred_interrupt() as stopped, tools.lease.held():

@@ -34,7 +34,7 @@ def by_patch(namespace: Namespace, weights: dict[str, int]) -> None:
 
 def by_helm(namespace: Namespace, weights: dict[str, int]) -> None:
     """Ask for the split as an operator does."""
-    settings = f"weights.new={weights['pool-new']},guards.force=true"
+    settings = f"weights.new={weights['pool-new']}"
     namespace.helm("upgrade", "route", CHART, "--reset-then-reuse-values", "--set", settings)
 
 

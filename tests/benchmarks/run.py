@@ -54,7 +54,8 @@ def with_pools(name: str, port: int) -> Cluster:
     there = set(pool_pods(cluster.client(), "default").values())
     for release in {"pool-old", "pool-new"} - there:
         cluster.helm("install", release, demo.POOL, "--values", demo.POOL_VALUES, "--wait")
-    cluster.helm("upgrade", "route", demo.ROUTE, "--install", "--set", "weights.new=0,guards.force=true")
+    cluster.helm("uninstall", "route", "--ignore-not-found", "--wait")
+    cluster.helm("install", "route", demo.ROUTE, "--set", "guards.maxStep=100")
     return cluster
 
 

@@ -50,6 +50,7 @@ PASSED_ON: dict[str, Any] = {
     "monitoring": {"podSelector": {}},
     "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}},
     "securityContext": {"runAsNonRoot": True},
+    "podSecurityContext": {"runAsNonRoot": True},
     "servicePorts": {"name": "grpc", "port": 9002},
     "template": {
         "metadata": {"labels": {"a": "b"}},

@@ -35,7 +35,7 @@ objectives:
 decision:
   alpha: 0.05
   power: 0.9
-  earliest: 10s
+  earliest: 0s
 capacity:
   peak: 40
   perReplica: {{old: 20, new: 20}}

@@ -129,6 +129,7 @@ class Rollout:
         values = self.folder / "route.yaml"
         backends = [{"name": "old", "pool": "pool-old"}, {"name": "new", "pool": new}]
         route = {"backends": backends, "parentRefs": pools.PARENTS, "hostnames": [self.namespace.host]}
+        route["guards"] = {"maxStep": 100}  # tests move any distance, again and again
         values.write_text(yaml.safe_dump(route))
         self.namespace.helm("install", "route", CHARTS / "rollout-route", "--values", values)
         time.sleep(FOLLOWED_SECONDS)

@@ -37,6 +37,16 @@ class Release:
     def rollback(self, revision: int, *arguments: str) -> str:
         return self.namespace.helm("rollback", "route", str(revision), *arguments)
 
+    def add_pool(self, name: str, *, labels: dict[str, str] | None = None) -> None:
+        """Make an InferencePool, its endpoint picker's Service, and one ready model server, the pod `name`-0."""
+        self.namespace.apply(*pool(name, labels), server(f"{name}-0", labels or {"app": name}))
+        self.set_ready(f"{name}-0", True)
+
+    def set_ready(self, pod: str, ready: bool) -> None:
+        """Write what a kubelet would write of a pod of `server`, which no kubelet runs."""
+        patch = json.dumps({"status": {"conditions": [{"type": "Ready", "status": str(ready)}]}})
+        self.namespace.kubectl("patch", "pod", pod, "--subresource=status", f"--patch={patch}")
+
     def live(self) -> Manifest:
         """The live HTTPRoute."""
         return self.namespace.get("httproute/route")
@@ -63,15 +73,21 @@ class Release:
         self.namespace.kubectl("patch", "httproute", "route", "--type=json", "--field-manager=kubectl-edit", patch)
 
 
-def pool(name: str) -> list[Manifest]:
-    """An InferencePool and the Service that it names as its endpoint picker."""
+def server(name: str, labels: dict[str, str]) -> Manifest:
+    """A model server's pod that no scheduler takes up."""
+    spec = {"schedulerName": "nobody", "containers": [{"name": "server", "image": "example.com/server"}]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": spec}
+
+
+def pool(name: str, labels: dict[str, str] | None = None) -> list[Manifest]:
+    """An InferencePool, of the pods with the label app=`name` by default, and its endpoint picker's Service."""
     return [
         {
             "apiVersion": "inference.networking.k8s.io/v1",
             "kind": "InferencePool",
             "metadata": {"name": name},
             "spec": {
-                "selector": {"matchLabels": {"app": name}},
+                "selector": {"matchLabels": labels or {"app": name}},
                 "targetPorts": [{"number": 8000}],
                 "endpointPickerRef": {"name": f"{name}-epp", "port": {"number": 9002}, "failureMode": "FailClose"},
             },

@@ -48,6 +48,11 @@ def test_a_folder_of_presets_in_an_enum_stands_for_their_names(tmp_path: Path) -
     assert chart_docs.with_presets(made, tmp_path)["properties"]["a"]["enum"] == ["", "one", "two-x", "two-y"]
 
 
+def test_an_integer_without_a_maximum_has_that_of_kubernetes() -> None:
+    made = {"anyOf": [{"type": ["integer", "null"]}, {"type": "integer", "maximum": 5}, {"type": "number"}]}
+    assert [choice.get("maximum") for choice in chart_docs.bounded(made)["anyOf"]] == [2147483647, 5, None]
+
+
 def test_a_comment_for_the_schema_that_is_not_yaml_is_named() -> None:
     with pytest.raises(Failure, match="not YAML.*pattern"):
         chart_docs.schema("T", "# @schema pattern: ^(a,b)?$}\na: b\n", {})

@@ -98,6 +98,35 @@ def test_all_that_changes_of_the_guides_objects_is_what_the_api_server_fills_in_
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("flags", "tls"),
+    [
+        ([], True),
+        (["--secure-serving"], True),
+        (["--secure-serving=true"], True),
+        (["--secure-serving=false"], False),
+        (["-secureServing=False"], False),
+        (["--secureServing", "0"], False),
+    ],
+)
+def test_an_epp_goes_on_speaking_tls_or_not(flags: list[str], tls: bool) -> None:
+    live = guide()
+    container = only(live, "Deployment", "vllm-llama3-8b-instruct-epp-new")["spec"]["template"]["spec"]["containers"][0]
+    container["args"] = [word for word in container["args"] if "ecure" not in word] + flags
+    assert pool_values(find(Objects(live), "default", NEW, OLD_API), PARENTS)["epp"]["tls"] is tls
+
+
+def test_the_secret_of_an_api_key_is_imported_and_feeds_the_test() -> None:
+    live = guide()
+    reference = {"name": "server-key", "key": "token"}
+    server = only(live, "Deployment", NEW)["spec"]["template"]["spec"]["containers"][0]
+    server.setdefault("env", []).append({"name": "VLLM_API_KEY", "valueFrom": {"secretKeyRef": reference}})
+    values = pool_values(find(Objects(live), "default", NEW, OLD_API), PARENTS)
+    assert values["modelServer"]["apiKey"] == {"secretName": "server-key", "key": "token"}
+    test = only(render("inferencepool", NEW, values), "Pod")["spec"]["containers"][0]
+    assert {"name": "VLLM_API_KEY", "valueFrom": {"secretKeyRef": reference}} in test["env"]
+
+
 def test_the_syncer_and_the_epp_read_the_same_configuration_as_before() -> None:
     live = guide()
     values = pool_values(find(Objects(live), "default", NEW, OLD_API), PARENTS)
@@ -231,6 +260,28 @@ def test_a_route_that_the_chart_can_not_make_is_refused_by_name(spoil: Any, said
     live = documents(GOLDEN / "route-split.yaml")[0]
     spoil(live["spec"]["rules"][0])
     with pytest.raises(Failure, match=said):
+        route_values(live)
+
+
+def mark(rule: Manifest, value: str) -> None:
+    """Let each backendRef set a header to a value, by default to its pool."""
+    for ref in rule["backendRefs"]:
+        change = {"set": [{"name": "x-pool", "value": value or f"default/{ref['name']}"}]}
+        ref["filters"] = [{"type": "ResponseHeaderModifier", "responseHeaderModifier": change}]
+
+
+def test_a_route_that_marks_answers_with_their_pool_goes_on_marking_them() -> None:
+    live = documents(GOLDEN / "route-split.yaml")[0]
+    mark(live["spec"]["rules"][0], "")
+    assert route_values(live)["poolHeader"] == "x-pool"
+    route = only(render("rollout-route", "llm-route", route_values(live)), "HTTPRoute")
+    assert route["spec"]["rules"][0]["backendRefs"] == live["spec"]["rules"][0]["backendRefs"]
+
+
+def test_filters_of_a_backend_that_the_chart_can_not_make_are_refused() -> None:
+    live = documents(GOLDEN / "route-split.yaml")[0]
+    mark(live["spec"]["rules"][0], "something else")
+    with pytest.raises(Failure, match="has filters in its backendRefs"):
         route_values(live)
 
 

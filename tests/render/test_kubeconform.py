@@ -6,6 +6,7 @@ import contextlib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from kit import kubeconform
 from kit.charts import CHARTS, RenderError, render
@@ -37,6 +38,10 @@ def test_a_scenario_renders_only_what_the_api_takes(refused: dict[str, list[str]
 @pytest.mark.parametrize(("chart", "values"), EVERY_OBJECT, ids=lambda value: getattr(value, "stem", value))
 def test_a_release_and_a_namespace_named_by_digits_stay_names(chart: str, values: Path) -> None:
     named = {"adopt": {"epp": {"name": "picker"}}} if chart == "inferencepool" else {}  # a Service is not of digits
+    if yaml.safe_load(values.read_text()).get("leaderWorkerSet"):  # nor is that of a LeaderWorkerSet, named like it
+        with pytest.raises(RenderError, match="its Service can't be named 123 like the release"):
+            render(chart, "123", named, files=[values], namespace="456")
+        return
     manifests = render(chart, "123", named, files=[values], namespace="456")
     assert kubeconform.refused({"digits": manifests}, schema_folder()) == {}
 

@@ -28,6 +28,8 @@ CHARTS = Path(__file__).parents[3] / "charts"
 KEY = re.compile(r"(?P<indent> *)(?P<name>[\w.-]+):")
 TYPE = re.compile(r"^\(\w+\) ")
 """What helm-docs takes for a type at the beginning of a description."""
+LARGEST = 2**31 - 1
+"""Of the integers of Kubernetes' objects: the API server refuses larger ones."""
 ALLOWED = "# @schema "
 FOLDER = "files/"
 TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array", dict: "object"}
@@ -57,7 +59,7 @@ def main(charts: Path = CHARTS) -> int:
     for values in charts.glob("*/values.yaml"):
         rest = yaml.safe_load(values.with_name("values.schema.yaml").read_text())
         made = with_presets(schema(f"Values of charts/{values.parent.name}", values.read_text(), rest), values.parent)
-        values.with_name("values.schema.json").write_text(json.dumps(made, indent=2) + "\n")
+        values.with_name("values.schema.json").write_text(json.dumps(bounded(made), indent=2) + "\n")
     return 0
 
 
@@ -85,6 +87,17 @@ def schema(title: str, values: str, rest: Node) -> Node:
     made = node(yaml.safe_load(values), ())
     head = {"$schema": "http://json-schema.org/draft-07/schema#", "title": title}
     return {**head, **made, **rest, "properties": {**made["properties"], **rest.get("properties", {})}}
+
+
+def bounded(node: Any) -> Any:
+    """Return a schema in which every integer without a maximum has that of Kubernetes' integers."""
+    if isinstance(node, list):
+        return [bounded(child) for child in node]
+    if not isinstance(node, dict):
+        return node
+    found = {key: bounded(child) for key, child in node.items()}
+    kinds = [found["type"]] if isinstance(found.get("type"), str) else found.get("type", ())
+    return {**found, "maximum": LARGEST} if "integer" in kinds and "maximum" not in found else found
 
 
 def with_presets(node: Any, chart: Path) -> Any:

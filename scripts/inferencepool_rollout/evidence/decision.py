@@ -78,7 +78,13 @@ class Finding:
     unit: Unit = Unit.RATIO
 
     def __str__(self) -> str:
-        return f"{self.name} {self.state}: {self.seen()}, accepted up to {self.text(self.accept)}"
+        return f"{self.name} {self.state}: {self.seen()}, {self.reason()}"
+
+    def reason(self) -> str:
+        """What the value is held to: `accept`, or `detect` where only that is shown of a kept objective."""
+        if self.state is State.KEPT and self.high > self.accept and self.detect > self.accept:
+            return f"shown to be below {self.text(self.detect)}"
+        return f"accepted up to {self.text(self.accept)}"
 
     def seen(self) -> str:
         """The seen value and its bounds, for people."""

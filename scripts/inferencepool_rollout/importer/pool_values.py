@@ -20,6 +20,8 @@ from inferencepool_rollout.kube import inference_pool
 
 ORDER = ("api", "model", "modelServer", "lora", "pool", "preview", "aliases", "objectives", "epp", "adopt")
 PRESETS = {"llm-d-inference-sim": "simulator", "sglang": "sglang"}
+NO = ("false", "f", "0")
+"""What Go's flags take for false."""
 Values = dict[str, Any]
 
 
@@ -28,7 +30,11 @@ def pool_values(stack: Stack, parent_refs: list[Manifest]) -> Values:
     server, epp = stack.server, stack.epp
     values: Values = {
         "api": {"version": _api_version(stack)},
-        "modelServer": {"preset": _preset(server), "replicas": int(server["spec"].get("replicas", 1))},
+        "modelServer": {
+            "preset": _preset(server),
+            "replicas": int(server["spec"].get("replicas", 1)),
+            **_api_key(server),
+        },
         "lora": {"mode": "none"},
         "pool": {
             "failureMode": inference_pool.picker(stack.pool).get("failureMode", "FailClose"),
@@ -37,7 +43,7 @@ def pool_values(stack: Stack, parent_refs: list[Manifest]) -> Values:
         "preview": {"parentRefs": parent_refs},
         "epp": {
             "replicas": int(epp["spec"].get("replicas", 1)),
-            "tls": stack.destination_rule is not None,
+            "tls": _speaks_tls(epp),
             "metricsAuth": is_old_api(stack.pool) or flags(epp).get("metrics-endpoint-auth") != "false",
         },
         "adopt": _adopt(stack),
@@ -52,6 +58,21 @@ def pool_values(stack: Stack, parent_refs: list[Manifest]) -> Values:
         values["epp"]["family"] = "router"
     values |= _names(stack)
     return {key: values[key] for key in ORDER if key in values}
+
+
+def _speaks_tls(epp: Manifest) -> bool:
+    """Whether an EPP speaks TLS with the gateway, as it does without a flag that says otherwise."""
+    told = flags(epp)
+    return told.get("secure-serving", told.get("secureServing", "true")).lower() not in NO
+
+
+def _api_key(server: Manifest) -> Values:
+    """The Secret of the key that the server asks for, as its environment names it."""
+    for variable in server["spec"]["template"]["spec"]["containers"][0].get("env", []):
+        reference = (variable.get("valueFrom") or {}).get("secretKeyRef") or {}
+        if variable["name"] == "VLLM_API_KEY" and reference:
+            return {"apiKey": {"secretName": reference["name"], "key": reference["key"]}}
+    return {}
 
 
 def _adopt(stack: Stack) -> Values:

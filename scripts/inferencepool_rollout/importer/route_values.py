@@ -43,6 +43,7 @@ def route_values(route: Manifest) -> Values:
         "backends": backends,
         "weights": _weights(name, refs, names),
         "rules": [_rule(name, rule, index, names) for index, rule in enumerate(spec["rules"])],
+        "poolHeader": _pool_header(route, refs),
     }
     if hostnames := spec.get("hostnames"):
         values["hostnames"] = hostnames
@@ -68,6 +69,29 @@ def _backend(index: int, ref: Manifest) -> Values:
     return {"name": name, "pool": ref["name"], **namespace, **group}
 
 
+def _pool_header(route: Manifest, refs: list[Manifest]) -> str:
+    """The header in which filters of the backendRefs name their pool, as the chart's do; empty without filters."""
+    name, namespace = route["metadata"]["name"], route["metadata"].get("namespace", "default")
+    headers = {_marked_in(ref, namespace) for ref in refs}
+    if len(headers) > 1 or None in headers:
+        raise Failure(
+            f"HTTPRoute {name} has filters in its backendRefs, which the chart can't say: it has one there, or none, "
+            "that sets the same response header of every pool to the pool's namespace/name"
+        )
+    return next(iter(headers)) or ""
+
+
+def _marked_in(ref: Manifest, namespace: str) -> str | None:
+    """The header that a backendRef sets to its pool's namespace/name, empty without filters; None for other filters."""
+    match ref.get("filters") or []:
+        case []:
+            return ""
+        case [{"type": "ResponseHeaderModifier", "responseHeaderModifier": {"set": [{"name": name, "value": value}]}}]:
+            pool = f"{ref.get('namespace') or namespace}/{ref['name']}"
+            return str(name) if value == pool else None
+    return None
+
+
 def _weights(route: str, refs: list[Manifest], names: dict[str, str]) -> dict[str, int]:
     """Whole percents of all backends but the first; a ratio that is none can't be kept."""
     weights = {names[ref["name"]]: int(ref.get("weight", 1)) for ref in refs}
@@ -83,9 +107,8 @@ def _rule(route: str, rule: Manifest, index: int, names: dict[str, str]) -> Valu
     known = {"name", "matches", "backendRefs", "filters", *KEPT}
     if further := sorted(rule.keys() - known):
         raise Failure(f"HTTPRoute {route} has {', '.join(further)} in a rule, which the chart can't say")
-    values: Values = {"name": "all" if index == 0 else f"rule-{index}"}
-    if rule.get("matches"):
-        values["matches"] = rule["matches"]
+    matches = [{"path": {"type": "PathPrefix", "value": "/"}, **match} for match in rule.get("matches") or [{}]]
+    values: Values = {"name": "all" if index == 0 else f"rule-{index}", "matches": matches}
     for each in rule.get("filters", []):
         values |= _filter(route, each, names)
     return {**values, **{key: rule[key] for key in KEPT if rule.get(key)}}

@@ -43,6 +43,19 @@ class Models:
     base: frozenset[str] = frozenset()
     adapters: frozenset[str] = frozenset()
     fault: str = ""
+    locked: bool = False
+    """Whether the server asks for an API key. The API server's proxy passes none on: it takes the header Authorization
+    for itself and deletes it (k8s.io/apiserver, pkg/endpoints/filters/authentication.go)."""
+
+    @classmethod
+    def listed(cls, answer: bytes, by: str) -> Models:
+        """Return what an answer lists; an adapter names its parent (vLLM, entrypoints/openai/serving_models.py)."""
+        try:
+            entries: list[Any] = json.loads(answer)["data"]
+            adapters = frozenset(str(entry["id"]) for entry in entries if entry.get("parent"))
+            return cls(frozenset(str(entry["id"]) for entry in entries) - adapters, adapters)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            return cls(fault=f"/v1/models of {by} is not a list of models ({type(error).__name__})")
 
 
 @dataclass(frozen=True)
@@ -258,15 +271,14 @@ def _with_models(client: Client, namespace: str, pool: Pool) -> Pool:
 
 
 def _listed(client: Client, namespace: str, pod: str, port: int) -> Models:
-    """What a model server lists; an adapter names its parent (vLLM, entrypoints/openai/serving_models.py)."""
+    """What a model server lists. The API server has answered before, so that 401 is the model server's own."""
     try:
-        entries: list[Any] = json.loads(client.proxy(namespace, pod, port, "v1/models"))["data"]
-        adapters = frozenset(str(entry["id"]) for entry in entries if entry.get("parent"))
-        return Models(frozenset(str(entry["id"]) for entry in entries) - adapters, adapters)
+        return Models.listed(client.proxy(namespace, pod, port, "v1/models"), f"pod {pod}")
     except ApiFault as fault:
+        if fault.status == 401:
+            why = f"pod {pod} asks for an API key, which the API server's proxy does not pass on"
+            return Models(fault=why, locked=True)
         return Models(fault=str(fault))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        return Models(fault=f"/v1/models of pod {pod} is not a list of models ({type(error).__name__})")
 
 
 def _names(pods: Iterable[Pod]) -> list[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import urllib.error
+import urllib.request
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from inferencepool_rollout.evidence.observed import observe
@@ -15,7 +17,7 @@ from inferencepool_rollout.kube.client import Client
 from inferencepool_rollout.kube.helm import Helm, Revision
 from inferencepool_rollout.kube.matching import Request, attached, met
 from inferencepool_rollout.kube.route import Route
-from inferencepool_rollout.kube.snapshot import Snapshot, read_snapshot
+from inferencepool_rollout.kube.snapshot import Models, Pool, Snapshot, read_snapshot
 from inferencepool_rollout.plan import Plan, Step
 from inferencepool_rollout.traffic.load import Plan as LoadPlan
 from inferencepool_rollout.traffic.load import send
@@ -67,6 +69,7 @@ def gather(plan: Plan, client: Client, helm: Helm | None, step: Step | None) -> 
     snapshot = read_snapshot(
         client, plan.route.namespace, plan.route.release, (plan.old, plan.new), models=True, routes=True
     )
+    snapshot = unlocked(plan, snapshot)
     releases: dict[str, Revision | None] | None = None
     rendered, values = None, {}
     if helm:
@@ -80,6 +83,37 @@ def gather(plan: Plan, client: Client, helm: Helm | None, step: Step | None) -> 
         asked=list(_asked(plan, snapshot)) if snapshot.route else (),
         prometheus=dict(_values(plan)),
     )  # fmt: skip
+
+
+def unlocked(plan: Plan, snapshot: Snapshot) -> Snapshot:
+    """Return the snapshot with the models of servers that ask for an API key, as the gateway is told them by one pod.
+
+    The key is in the plan's `gateway.headers`; the pool's own preview route leads to it.
+    """
+    pools = {name: _unlocked(plan, snapshot, name, pool) if pool else None for name, pool in snapshot.pools.items()}
+    return replace(snapshot, pools=pools)
+
+
+def _unlocked(plan: Plan, snapshot: Snapshot, name: str, pool: Pool) -> Pool:
+    has_key = any(header.lower() == "authorization" for header in plan.gateway.headers)
+    if not (has_key and any(models.locked for models in pool.models.values())):
+        return pool
+    headers = {"old": plan.probe.to_old, "new": plan.probe.to_new}["new" if name == plan.new else "old"]
+    headers = headers or preview_headers(plan, snapshot, name)
+    return replace(pool, models={"the gateway": _told(plan, headers)}) if headers else pool
+
+
+def _told(plan: Plan, headers: Mapping[str, str]) -> Models:
+    """The models of the pool that a request with these headers reaches through the gateway."""
+    url = f"{plan.gateway.url.rstrip('/')}/v1/models"
+    request = urllib.request.Request(url, headers={**plan.gateway.headers, **headers})
+    try:
+        with urllib.request.urlopen(request, timeout=plan.probe.timeout) as answer:
+            return Models.listed(answer.read(), url)
+    except urllib.error.HTTPError as error:
+        return Models(fault=f"{url} is answered with {error.code}", locked=error.code == 401)
+    except (OSError, ValueError) as error:
+        return Models(fault=f"{url} is not answered ({type(error).__name__})")
 
 
 def needed(with_helm: bool) -> Sequence[tuple[Api, str, Sequence[str]]]:

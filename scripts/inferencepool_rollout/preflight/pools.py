@@ -64,9 +64,11 @@ def _models(facts: Facts) -> Check:
     """The same adapters and aliases in both pools, on every pod, and the probe's models among what they serve."""
     plan = facts.plan
     pools = {name: pool for name in (plan.old, plan.new) if (pool := facts.snapshot.pools[name])}
-    faults = [models.fault for pool in pools.values() for models in pool.models.values() if models.fault]
+    faults = [models for pool in pools.values() for models in pool.models.values() if models.fault]
     if faults:
-        return Check("models", faults[0], "allow `get pods/proxy`, and see that the model servers answer /v1/models")
+        locked = "set gateway.headers.Authorization to the key of the pools, and preview.enabled=true in their releases"
+        other = "allow `get pods/proxy`, and see that the model servers answer /v1/models"
+        return Check("models", faults[0].fault, locked if faults[0].locked else other)
     if len(pools) < 2:
         return Check("models", "a pool is missing", "install it first")
     wrong = [text for name, pool in pools.items() for text in _uneven(name, pool)]

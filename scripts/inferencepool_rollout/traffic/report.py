@@ -10,9 +10,7 @@ from rich.table import Table
 
 from inferencepool_rollout.traffic.answers import Answers
 from inferencepool_rollout.traffic.statistics import clopper_pearson, detectable, shares
-from inferencepool_rollout.traffic.verdict import Verdict
-
-POWER = 0.99
+from inferencepool_rollout.traffic.verdict import POWER, Verdict
 
 
 def print_answers(console: Console, answers: Answers) -> None:

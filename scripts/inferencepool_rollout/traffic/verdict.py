@@ -9,6 +9,9 @@ from enum import StrEnum
 from inferencepool_rollout.traffic.sequential import anytime_p
 from inferencepool_rollout.traffic.statistics import multinomial_p
 
+ALPHA, POWER = 0.001, 0.99
+"""The default probability that a right split is refused, and the power that is reported beside it."""
+
 
 class Fault(StrEnum):
     """What can be wrong with a split."""
@@ -54,7 +57,7 @@ def judge(
     *,
     lost: int = 0,
     causes: Mapping[str, int] | None = None,
-    alpha: float = 0.001,
+    alpha: float = ALPHA,
     peeking: bool = False,
 ) -> Verdict:
     """Judge one run.

@@ -44,7 +44,7 @@ def test_nobody_else_does(epp: Asked) -> None:
 
 def test_without_its_right_to_review_tokens_it_lets_nobody_in(epp: Asked) -> None:
     namespace = epp.metrics.namespace
-    role = f"{namespace.name}-{RELEASE}-epp-metrics-auth"
+    role = f"{namespace.name}:{RELEASE}-epp:metrics-auth"
     namespace.kubectl("patch", "clusterrole", role, "--type=json", '--patch=[{"op": "remove", "path": "/rules/0"}]')
     namespace.kubectl("create", "serviceaccount", "later")  # one whose review is not cached
     assert epp.status("later") == 500

@@ -47,6 +47,18 @@ def test_a_missing_adapter_is_named_with_the_pod_that_misses_it(installed: Names
     assert f"FAILED: model server {pod} does not serve food-review-1" in printed
 
 
+def test_a_pod_that_another_pool_selects_too_is_named(installed: Namespace) -> None:
+    own = installed.get(f"inferencepool/{GOOD}")
+    other = {**{key: own[key] for key in ("apiVersion", "kind", "spec")}, "metadata": {"name": "thief"}}
+    installed.apply(other)
+    try:
+        passed, printed = helm_test(installed, GOOD)
+    finally:
+        installed.kubectl("delete", "inferencepool", "thief")
+    assert not passed
+    assert printed.count("is selected by the InferencePool thief too") == 2
+
+
 def test_another_picker_leads_when_the_leader_is_evicted(installed: Namespace) -> None:
     """The standby or the leader's replacement: both stand for election once the lease is free."""
     pods = installed.pods(part("epp", GOOD))

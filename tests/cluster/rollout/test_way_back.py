@@ -52,7 +52,7 @@ def weights(old: int, new: int) -> list[dict[str, object]]:
 
 
 def upgrade(stage: Rollout, percent: int) -> None:
-    words = ("--reset-then-reuse-values", "--set", f"weights.new={percent},guards.force=true")
+    words = ("--reset-then-reuse-values", "--set", f"weights.new={percent}")
     stage.namespace.helm("upgrade", "route", CHARTS / "rollout-route", *words)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from inferencepool_lab.cluster.handle import Cluster
 from kit.namespace import new_namespace
-from kit.route import Release, pool
+from kit.route import Release
 
 
 @pytest.fixture(params=["helm3", "helm4"])
@@ -21,5 +21,7 @@ def helm(request: pytest.FixtureRequest) -> str:
 def release(cluster: Cluster, helm: str) -> Iterator[Release]:
     """A release that is not installed yet, in a new namespace that holds pool-old and pool-new."""
     with new_namespace(cluster, "route") as namespace:
-        namespace.apply(*pool("pool-old"), *pool("pool-new"))
-        yield Release(namespace).by(helm)
+        release = Release(namespace).by(helm)
+        release.add_pool("pool-old")
+        release.add_pool("pool-new")
+        yield release

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kit.namespace import Refused
-from kit.route import Release, pool
+from kit.route import Release
 
 TRUE_CONDITIONS = {"Accepted": "True", "ResolvedRefs": "True"}
 
@@ -65,13 +65,6 @@ def test_a_rollback_goes_back_any_distance(release: Release) -> None:
     release.rollback(1)
     assert release.split() == {"pool-old": 100}
     assert release.live()["spec"] == release.rendered()["spec"]
-
-
-def test_force_that_reused_values_keep_is_told(release: Release) -> None:
-    release.install()
-    release.upgrade("--set", "weights.new=100,guards.force=true")
-    notes = release.upgrade("--reset-then-reuse-values", "--set", "weights.new=0")
-    assert "guards.force=true is part of this revision's values" in notes
 
 
 def test_a_pool_that_is_not_there_gets_no_weight(release: Release) -> None:
@@ -146,7 +139,7 @@ def test_canaries_and_mirrors_need_their_pool_too(release: Release, values: str)
     key, value = next(iter(json.loads(values).items()))
     with pytest.raises(Refused, match=r"there is no InferencePool \S+/pool-new"):
         release.install("--set-json", f"{key}={json.dumps(value)}")
-    release.namespace.apply(*pool("pool-new"))
+    release.add_pool("pool-new")
     release.install("--set-json", f"{key}={json.dumps(value)}")
 
 
@@ -170,7 +163,7 @@ def test_the_notes_show_both_splits_and_the_way_back(release: Release) -> None:
     notes = release.upgrade("--set", "weights.new=10").splitlines()
     rows = {row[0]: row[1:] for row in map(str.split, notes) if row and row[0] in ("backend", "old", "new")}
     assert rows == {
-        "backend": ["pool", "percent", "in", "revision", "1"],
+        "backend": ["pool", "percent", "before"],
         "old": [f"{release.namespace.name}/pool-old", "90", "100"],
         "new": [f"{release.namespace.name}/pool-new", "10", "0"],
     }

@@ -61,6 +61,7 @@ def test_the_rights_that_the_readme_names_are_enough(release: Release) -> None:
         "metadata": {"name": "route-operator"},
         "rules": [
             rule("", ["namespaces", "services"], ["get"]),
+            rule("", ["pods"], ["list"]),
             rule("inference.networking.k8s.io", ["inferencepools"], ["get"]),
             rule("gateway.networking.k8s.io", ["httproutes"], ["get", "list", "create", "patch", "update", "delete"]),
             rule("", ["secrets"], ["get", "list", "create", "update", "delete", "patch"]),

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from kit.namespace import Refused
-from kit.route import Release, pool
+from kit.route import Release
 
 OWN_NAMES = {
     "backends": [{"name": "old", "pool": "llama-l4"}, {"name": "new", "pool": "llama-h100"}],
@@ -24,7 +24,8 @@ def own_names(release: Release, tmp_path: Path) -> Path:
     """A values file with names of one's own; the release is installed with it."""
     path = tmp_path / "values.yaml"
     path.write_text(yaml.safe_dump(OWN_NAMES))
-    release.namespace.apply(*pool("llama-l4"), *pool("llama-h100"))
+    release.add_pool("llama-l4")
+    release.add_pool("llama-h100")
     release.install("--values", str(path))
     return path
 
@@ -114,7 +115,7 @@ def test_one_value_allows_both_at_once(release: Release, own_names: Path) -> Non
 
 def test_the_old_role_can_pass_to_the_new_pool_without_moving_a_request(release: Release) -> None:
     release.install("--set", "weights.new=100")
-    release.namespace.apply(*pool("pool-newer"))
+    release.add_pool("pool-newer")
     promoted = '[{"name": "old", "pool": "pool-new"}, {"name": "new", "pool": "pool-newer"}]'
     release.upgrade("--set-json", f"backends={promoted}", "--set", "weights.new=0")
     assert release.split() == {"pool-new": 100}

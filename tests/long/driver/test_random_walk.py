@@ -127,7 +127,7 @@ class Walk:
         return "\n".join([*self.done, said])
 
     def _moved(self, percent: int) -> list[str]:
-        return ["--reset-then-reuse-values", "--set", f"weights.new={percent},guards.force=true"]
+        return ["--reset-then-reuse-values", "--set", f"weights.new={percent}"]
 
     def _patch(self, changed: dict[str, object]) -> None:
         live = self.stage.namespace.get("httproute/route")["spec"]["rules"][0]

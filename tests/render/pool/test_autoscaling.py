@@ -10,7 +10,7 @@ import pytest
 from kit.charts import Manifest, RenderError, only, render
 
 HPA = {"autoscaling": {"type": "hpa"}}
-KEDA = {"autoscaling": {"type": "keda"}}
+KEDA = {"autoscaling": {"type": "keda"}, "observability": {"podMonitor": {"enabled": True}}}
 SGLANG = {"modelServer": {"preset": "sglang"}, "lora": {"mode": "none"}}
 TRITON = {
     "modelServer": {"preset": "triton-tensorrt-llm"},

@@ -209,7 +209,7 @@ def test_what_an_epp_can_not_do_is_refused(family: str, epp: dict[str, Any], sai
 
 def test_a_digest_wins_over_every_tag() -> None:
     digest = f"sha256:{'0' * 64}"
-    images = {"epp": {"image": {"digest": digest}}, "global": {"imageRegistry": "mirror.example"}}
+    images = {"epp": {"image": {"tag": "v1.5.0", "digest": digest}}, "global": {"imageRegistry": "mirror.example"}}
     image = container(render("inferencepool", "pool-new", images))["image"]
     assert image == f"mirror.example/gateway-api-inference-extension/epp@{digest}"
 
@@ -229,3 +229,66 @@ def test_its_pods_go_where_the_platform_tells_them_and_keep_their_own_labels() -
     assert not told.keys() & own["spec"].keys()
     for kind, added in (("labels", {"team": "a"}), ("annotations", {"note": "b"})):
         assert template["metadata"][kind] == own["metadata"][kind] | added
+
+
+@pytest.mark.parametrize(
+    ("tag", "has_tracing"),
+    [
+        ("v1.0.0", False),
+        ("v1.0.0-rc.1", False),
+        ("v1.0", False),
+        ("1.0.1-eksbuild.1", False),
+        ("v1.2.1-eksbuild.1", True),
+        ("v1.1.0-rc.2", True),
+        ("main", True),
+    ],
+)
+def test_an_image_has_the_flags_of_the_version_that_its_tag_begins_with(tag: str, has_tracing: bool) -> None:
+    args = container(render("inferencepool", "pool-new", {"epp": {"image": {"tag": tag}}}))["args"]
+    assert ("--tracing=false" in args) is has_tracing
+
+
+def test_a_digest_of_which_nothing_says_the_version_is_refused() -> None:
+    with pytest.raises(RenderError, match="set epp.image.tag to the image's version"):
+        render("inferencepool", "pool-new", {"epp": {"image": {"digest": f"sha256:{'0' * 64}"}}})
+
+
+@pytest.mark.parametrize("epp", [{}, {"family": "router"}, {"image": {"tag": "v1.1.0"}}])
+def test_traces_can_be_switched_on(epp: dict[str, Any]) -> None:
+    args = container(render("inferencepool", "pool-new", {"epp": {**epp, "flags": {"tracing": True}}}))["args"]
+    assert [word for word in args if "tracing" in word] == ["--tracing=true"]
+
+
+@pytest.mark.parametrize(
+    "values", [{"epp": {"image": {"tag": "v1.0.1"}}}, {"api": {"version": "x-k8s"}, "epp": {}}], ids=["1.0", "0.5"]
+)
+def test_traces_of_an_epp_that_has_none_are_refused(values: dict[str, Any]) -> None:
+    values = {**values, "epp": {**values["epp"], "flags": {"tracing": True}}}
+    with pytest.raises(RenderError, match="epp.flags.tracing is given, but the EPP .* has no such flag"):
+        render("inferencepool", "pool-new", values)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("just words", "epp.plugins.custom is no map of YAML"),
+        ("a: [", "epp.plugins.custom is no map of YAML"),
+        ("plugins: []", "epp.plugins.custom has the apiVersion (none) and the kind (none)"),
+        ("apiVersion: v1\nkind: Pod\nplugins: []", "epp.plugins.custom has the apiVersion v1 and the kind Pod"),
+        ("apiVersion: x/v1\nkind: EndpointPickerConfig\nplugins: {}", "epp.plugins.custom has no list of plugins"),
+    ],
+)
+def test_a_configuration_that_no_epp_reads_is_refused(text: str, told: str) -> None:
+    with pytest.raises(RenderError, match=re.escape(told)):
+        render("inferencepool", "pool-new", {"epp": {"plugins": {"preset": "custom", "custom": text}}})
+
+
+def test_its_security_context_has_what_the_values_say_over_the_restricted_one() -> None:
+    epp = {"securityContext": {"readOnlyRootFilesystem": False}, "podSecurityContext": {"runAsUser": 1000}}
+    values = {"epp": {**epp, "serviceAccountAnnotations": {"identity": "epp"}}}
+    manifests = render("inferencepool", "pool-new", values)
+    plain = container(render("inferencepool", "pool-new"))["securityContext"]
+    assert container(manifests)["securityContext"] == {**plain, "readOnlyRootFilesystem": False}
+    pod = only(manifests, "Deployment", "pool-new-epp")["spec"]["template"]["spec"]["securityContext"]
+    assert (pod["runAsUser"], pod["runAsNonRoot"]) == (1000, True)
+    assert only(manifests, "ServiceAccount", "pool-new-epp")["metadata"]["annotations"] == {"identity": "epp"}

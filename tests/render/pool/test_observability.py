@@ -166,10 +166,28 @@ def test_every_alert_says_how_to_take_the_requests_back() -> None:
 
 def test_limits_of_the_alerts_are_those_of_the_values() -> None:
     alerts = {"enabled": True, "errorPercent": 2.5, "firstTokenSeconds": 7}
-    manifests = render("inferencepool", "pool-new", {"observability": {"alerts": alerts}})
+    manifests = render("inferencepool", "pool-new", {"observability": {"alerts": alerts, "scrapedElsewhere": True}})
     found = {rule["alert"]: rule["expr"] for rule in only(manifests, "PrometheusRule")["spec"]["groups"][0]["rules"]}
     assert found["PoolErrors"].endswith("> 2.5")
     assert found["PoolFirstTokenIsLate"].endswith("> 7")
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"observability": {"alerts": {"enabled": True}}}, "observability.podMonitor.enabled is false"),
+        (
+            {"observability": {"alerts": {"enabled": True}, "podMonitor": {"enabled": True}}},
+            "observability.serviceMonitor.enabled is false",
+        ),
+        ({"autoscaling": {"type": "keda"}}, "observability.podMonitor.enabled is false, so that KEDA would find"),
+    ],
+)
+def test_alerts_and_scalers_without_a_source_are_refused(values: dict[str, Any], told: str) -> None:
+    with pytest.raises(RenderError, match=told):
+        render("inferencepool", "pool-new", values)
+    observability = {**values.get("observability", {}), "scrapedElsewhere": True}
+    assert render("inferencepool", "pool-new", {**values, "observability": observability})
 
 
 def test_nothing_watches_unless_it_is_asked_to() -> None:

@@ -159,3 +159,39 @@ def test_an_adopted_template_without_a_label_of_its_selector_is_refused(value: s
     adopted = {"adopt": {"modelServer": {"selector": {"app": value}, "template": pod}}}
     with pytest.raises(RenderError, match=r"adopt\.modelServer\.selector asks for the label app="):
         render("inferencepool", "pool-old", adopted)
+
+
+def test_the_security_context_has_what_the_values_say_over_the_presets() -> None:
+    given = {"runAsUser": 2000, "capabilities": {"add": ["IPC_LOCK"]}}
+    context = template(preset="simulator", securityContext=given)["spec"]["containers"][0]["securityContext"]
+    assert (context["runAsUser"], context["runAsNonRoot"]) == (2000, True)
+    assert context["capabilities"] == {"drop": ["ALL"], "add": ["IPC_LOCK"]}
+
+
+RESTRICTED = {
+    "runAsNonRoot": True,
+    "runAsUser": 2000,
+    "capabilities": {"drop": ["ALL"]},
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+
+def test_a_server_of_any_preset_can_be_restricted() -> None:
+    spec = template(securityContext=RESTRICTED, podSecurityContext={"fsGroup": 2000})["spec"]
+    assert spec["containers"][0]["securityContext"] == {"allowPrivilegeEscalation": False, **RESTRICTED}
+    assert spec["securityContext"] == {"fsGroup": 2000}
+
+
+def test_pods_have_an_account_and_the_nodes_network_only_when_they_are_asked_for() -> None:
+    spec = template(serviceAccountName="with-identity", hostNetwork=True, hostIPC=True)["spec"]
+    assert (spec["serviceAccountName"], spec["automountServiceAccountToken"]) == ("with-identity", False)
+    assert (spec["hostNetwork"], spec["dnsPolicy"], spec["hostIPC"]) == (True, "ClusterFirstWithHostNet", True)
+    plain = template()["spec"]
+    assert not {"serviceAccountName", "hostNetwork", "dnsPolicy", "hostIPC", "securityContext"} & plain.keys()
+
+
+def test_the_syncers_security_context_has_what_the_values_say_over_the_restricted_one() -> None:
+    values = {"lora": {"syncer": {"securityContext": {"runAsUser": 2000}}}}
+    pod = only(render("inferencepool", "pool-old", values), "Deployment", "pool-old")["spec"]["template"]["spec"]
+    context = pod["initContainers"][0]["securityContext"]
+    assert (context["runAsUser"], context["readOnlyRootFilesystem"]) == (2000, True)

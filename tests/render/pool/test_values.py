@@ -19,6 +19,7 @@ KITCHEN_SINKS = sorted(Path(__file__).parent.glob("kitchen-sink*.yaml"))
 SCENARIOS = [*of("inferencepool"), *KITCHEN_SINKS]
 
 MISSING = object()
+CUSTOM = ("modelServer.custom.securityContext", "modelServer.securityContext")
 
 
 def leaves(values: Any, node: Schema, schema: Schema, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -93,7 +94,7 @@ def test_every_value_is_documented_where_it_is_declared(schema: Schema, defaults
 
 
 @pytest.mark.parametrize("helm", ["helm3", "helm4"])
-@pytest.mark.parametrize(("old", "new"), [("api.generation", "api.version"), ("epp.generation", "epp.family")])
+@pytest.mark.parametrize(("old", "new"), [("api.generation", "api.version"), ("epp.generation", "epp.family"), CUSTOM])
 def test_a_renamed_key_is_refused_with_its_new_name(old: str, new: str, helm: str) -> None:
     with pytest.raises(RenderError, match=f": {old} is now called {new}; rename the key in your values"):
         render("inferencepool", "pool-new", arguments=[f"--set={old}=v1"], helm=helm)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from kit.charts import Manifest, RenderError, only, render
+from inferencepool_rollout.kube.matching import Request, met
+from inferencepool_rollout.kube.route import Route
+from inferencepool_rollout.traffic.request import POOL_HEADER
+from kit.charts import CHARTS, Manifest, RenderError, only, render
 
 TESTERS = {"backend": "new", "headers": [{"name": "x-canary", "value": "new"}]}
-ALL = {"path": {"type": "PathPrefix", "value": "/"}}
+V1 = {"path": {"type": "PathPrefix", "value": "/v1"}}
+PATHS = yaml.safe_load((Path(__file__).parents[1] / "api-paths.yaml").read_text())
 
 
 def rules(**values: Any) -> list[Manifest]:
@@ -22,11 +30,124 @@ def weights(rule: Manifest) -> dict[str, int]:
 
 
 def test_testers_reach_the_new_pool_at_weight_0() -> None:
-    canary, split = rules(canary=[TESTERS])
+    canary, split = rules(canary=[TESTERS], paths=["/v1"])
     assert weights(canary) == {"pool-new": 1}
     assert weights(split) == {"pool-old": 100}
-    assert canary["matches"] == [ALL | {"headers": [{"name": "x-canary", "type": "Exact", "value": "new"}]}]
-    assert split["matches"] == [ALL]
+    assert canary["matches"] == [V1 | {"headers": [{"name": "x-canary", "type": "Exact", "value": "new"}]}]
+    assert split["matches"] == [V1]
+
+
+@pytest.mark.parametrize(("kind", "routed"), [("users", True), ("administrative", False)])
+def test_the_paths_of_the_inference_api_are_routed_and_no_others(kind: str, routed: bool) -> None:
+    route = Route(only(render("rollout-route", "route", {}), "HTTPRoute"))
+    answered = [path for path in PATHS[kind] if met(Request("any", path), [route], [("default", "inference-gateway")])]
+    assert answered == (PATHS[kind] if routed else [])
+
+
+def test_all_paths_are_routed_when_asked() -> None:
+    assert rules(paths=["/"])[0]["matches"] == [{"path": {"type": "PathPrefix", "value": "/"}}]
+    assert rules(rules=[{"name": "a", "matches": [{"path": {"value": "/"}}]}])[0]["matches"] == [
+        {"path": {"type": "PathPrefix", "value": "/"}}
+    ]
+
+
+def test_a_match_without_a_path_is_one_for_each_path() -> None:
+    own = [{"name": "a", "matches": [{"method": "POST"}, {"path": {"value": "/b"}}]}]
+    (rule,) = rules(rules=own, paths=["/x", "/y"])
+    assert [(match["path"]["value"], match.get("method")) for match in rule["matches"]] == [
+        ("/x", "POST"),
+        ("/y", "POST"),
+        ("/b", None),
+    ]
+
+
+def mark(ref: Manifest) -> tuple[str, str]:
+    """Header and value that a backendRef's one filter sets on answers."""
+    (filter_,) = ref["filters"]
+    assert filter_["type"] == "ResponseHeaderModifier"
+    (header,) = filter_["responseHeaderModifier"]["set"]
+    return header["name"], header["value"]
+
+
+def test_every_answer_is_marked_with_its_pool() -> None:
+    backends = [{"name": "old", "pool": "a"}, {"name": "new", "pool": "b", "namespace": "gpu"}]
+    canary, split = rules(backends=backends, canary=[TESTERS], weights={"new": 10})
+    assert [mark(ref) for ref in split["backendRefs"]] == [(POOL_HEADER, "default/a"), (POOL_HEADER, "gpu/b")]
+    assert [mark(ref) for ref in canary["backendRefs"]] == [(POOL_HEADER, "gpu/b")]
+
+
+def test_an_idle_backend_that_is_kept_is_marked_too() -> None:
+    (split,) = rules(keepIdleBackend=True)
+    assert [mark(ref)[1] for ref in split["backendRefs"]] == ["default/pool-old", "default/pool-new"]
+
+
+def test_the_mark_can_have_another_name_or_none() -> None:
+    assert mark(rules(poolHeader="x-pool")[0]["backendRefs"][0])[0] == "x-pool"
+    assert "filters" not in rules(poolHeader="")[0]["backendRefs"][0]
+    with pytest.raises(RenderError, match="poolHeader"):
+        rules(poolHeader="not a header")
+
+
+@pytest.mark.parametrize("change", [{"remove": ["X-Inference-Pool"]}, {"set": [{"name": POOL_HEADER, "value": "x"}]}])
+def test_header_changes_leave_the_mark_alone(change: dict[str, Any]) -> None:
+    with pytest.raises(RenderError, match="is the poolHeader, which marks answers"):
+        rules(responseHeaders=change)
+
+
+def test_more_matches_than_a_rule_or_a_route_holds_are_refused() -> None:
+    models = [f"m{number}" for number in range(5)]
+    with pytest.raises(RenderError, match=r"all makes 65 matches, and a rule has room for 64"):
+        rules(rules=[{"name": "all", "models": models}], paths=[f"/{number}" for number in range(13)])
+    with pytest.raises(RenderError, match=r"make 129 matches, and an HTTPRoute has room for 128"):
+        rules(canary=[TESTERS, TESTERS], paths=[f"/{number}" for number in range(43)])
+
+
+@pytest.mark.parametrize(
+    ("request_", "backend", "right"),
+    [("10m", "9m59s", True), ("1h", "60m", True), ("0s", "5m", True), ("1m", "61s", False), ("1s", "1s1ms", False)],
+)
+def test_one_try_is_not_longer_than_the_whole_exchange(request_: str, backend: str, right: bool) -> None:
+    timeouts = {"request": request_, "backendRequest": backend}
+    if right:
+        assert rules(timeouts=timeouts)[0]["timeouts"] == timeouts
+    else:
+        with pytest.raises(RenderError, match=rf"backendRequest \({backend}\) is longer than request \({request_}\)"):
+            rules(timeouts=timeouts)
+
+
+@pytest.mark.parametrize("name", ["X-Canary", "x-canary"])
+def test_a_canary_header_that_a_match_has_already_is_refused(name: str) -> None:
+    own = [{"name": "a", "matches": [{"headers": [{"name": name, "value": "1"}]}]}]
+    with pytest.raises(RenderError, match=r"matches the header x-canary twice \(names are compared without case\)"):
+        rules(rules=own, canary=[TESTERS])
+
+
+@pytest.mark.parametrize("path", ["v1", "/v1//models", "/v1#models", "/v1/../x", "/v1%2Fmodels", "/v 1"])
+def test_a_path_that_the_api_server_refuses_is_refused(path: str) -> None:
+    with pytest.raises(RenderError, match="is no path of a URL"):
+        rules(rules=[{"name": "a", "matches": [{"path": {"value": path}}]}])
+
+
+def test_names_that_look_like_numbers_stay_strings() -> None:
+    backends = [{"name": "old", "pool": "1"}, {"name": "new", "pool": "2", "namespace": "1234"}]
+    values = {"backends": backends, "referenceGrants": {"create": True}}
+    for manifest in render("rollout-route", "1", values, namespace="2"):
+        metadata = manifest["metadata"]
+        assert [type(metadata[key]) for key in ("name", "namespace")] == [str, str]
+        assert {type(text) for text in (*metadata["labels"].values(), *metadata.get("annotations", {}).values())} == {
+            str
+        }
+
+
+@pytest.mark.parametrize("version", ["0.2.0+1d22aa02fbee", f"0.2.0+{'a' * 60}"])
+def test_a_chart_version_with_build_metadata_makes_a_valid_label(version: str, tmp_path: Path) -> None:
+    chart = tmp_path / "rollout-route"
+    shutil.copytree(CHARTS / "rollout-route", chart)
+    text = (chart / "Chart.yaml").read_text()
+    (chart / "Chart.yaml").write_text(re.sub(r"(?m)^version: .*", f"version: {version}", text))
+    label = only(render(str(chart), "route", {}), "HTTPRoute")["metadata"]["labels"]["helm.sh/chart"]
+    assert re.fullmatch(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", label)
+    assert label.startswith("rollout-route-0.2.0_")
 
 
 def test_a_canary_asks_its_header_beside_what_each_rule_asks() -> None:

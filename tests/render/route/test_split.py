@@ -6,10 +6,11 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kit.charts import Manifest, RenderError, only, render
+from kit.charts import CHARTS, Manifest, RenderError, only, render
 
 A_B_N = [{"name": name, "pool": f"pool-{name}"} for name in ("old", "new", "b")]
 
@@ -26,6 +27,7 @@ def shares(manifest: Manifest) -> dict[str, Fraction]:
 
 
 def test_the_defaults_are_the_convention_of_the_guide() -> None:
+    defaults = yaml.safe_load((CHARTS / "rollout-route/values.yaml").read_text())
     assert route()["spec"] == {
         "hostnames": [],
         "parentRefs": [
@@ -34,13 +36,21 @@ def test_the_defaults_are_the_convention_of_the_guide() -> None:
         "rules": [
             {
                 "name": "default.route.all",
-                "matches": [{"path": {"type": "PathPrefix", "value": "/"}}],
+                "matches": [{"path": {"type": "PathPrefix", "value": path}} for path in defaults["paths"]],
                 "backendRefs": [
                     {
                         "group": "inference.networking.k8s.io",
                         "kind": "InferencePool",
                         "name": "pool-old",
                         "weight": 100,
+                        "filters": [
+                            {
+                                "type": "ResponseHeaderModifier",
+                                "responseHeaderModifier": {
+                                    "set": [{"name": "x-inference-pool", "value": "default/pool-old"}]
+                                },
+                            }
+                        ],
                     },
                 ],
             },
@@ -118,7 +128,7 @@ def test_several_rules_share_the_split() -> None:
 
 def test_no_reference_has_a_port_and_all_have_group_kind_and_weight() -> None:
     for ref in route({"weights": {"new": 30}})["spec"]["rules"][0]["backendRefs"]:
-        assert set(ref) == {"group", "kind", "name", "weight"}
+        assert set(ref) == {"group", "kind", "name", "weight", "filters"}
 
 
 def test_a_service_among_the_pools_is_refused() -> None:

@@ -49,6 +49,18 @@ def test_a_proxy_of_the_environment_is_not_asked() -> None:
     assert exit_code(whole, http_proxy="http://127.0.0.1:9") == 0
 
 
+async def only_with_the_key(request: web.Request) -> web.StreamResponse:
+    if request.headers.get("Authorization") != "Bearer of-the-secret":
+        return web.Response(status=401)
+    return await whole(request)
+
+
+def test_a_server_with_an_api_key_is_asked_with_it() -> None:
+    assert exit_code(only_with_the_key, VLLM_API_KEY="of-the-secret") == 0
+    assert exit_code(only_with_the_key, VLLM_API_KEY="of-the-secret\n") == 0
+    assert exit_code(only_with_the_key) != 0
+
+
 def test_a_server_that_does_not_listen_yet_keeps_it_out() -> None:
     words = [sys.executable, "-c", PROGRAM, "9", "a-model", "1"]
     assert subprocess.run(words, capture_output=True, check=False).returncode != 0

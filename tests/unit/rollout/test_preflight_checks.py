@@ -14,8 +14,9 @@ from inferencepool_rollout.kube.snapshot import Models, Pod, Pool, Snapshot
 from inferencepool_rollout.plan import Plan
 from inferencepool_rollout.preflight import preflight
 from inferencepool_rollout.preflight.check import Check
-from inferencepool_rollout.preflight.facts import Asked, Facts, Right
+from inferencepool_rollout.preflight.facts import Asked, Facts, Right, unlocked
 from kit.plans import altered, plan_of
+from kit.vllm_server import BASE, vllm_server
 from unit.rollout.live_routes import GATEWAY, GROUP, route, rule
 
 ADAPTERS = Models(frozenset({"base"}), frozenset({"food-review"}))
@@ -169,3 +170,36 @@ def test_a_release_that_is_not_deployed_is_refused(facts: Facts) -> None:
     found = failed(replace(facts, releases={"route": pending, "pool-old": None}))
     assert "revision 2 is pending-upgrade" in found["release route"].why
     assert "not installed" in found["release pool-old"].why
+
+
+LOCKED = Models(fault="pod a asks for an API key, which the API server's proxy does not pass on", locked=True)
+
+
+def with_locked_pools(facts: Facts, url: str, headers: dict[str, str]) -> Facts:
+    """Facts of two pools whose servers ask for a key, behind a gateway at `url` that is sent `headers`."""
+    pools = {name: pool(name, models=LOCKED) for name in (facts.plan.old, facts.plan.new)}
+    gateway = altered(facts.plan.gateway, url=url, headers=headers)
+    probe = altered(facts.plan.probe, models=(BASE,))
+    return with_cluster(with_plan(facts, gateway=gateway, probe=probe), pools=pools)
+
+
+def test_servers_with_an_api_key_are_asked_for_their_models_through_the_gateway(facts: Facts) -> None:
+    with vllm_server(api_key="secret") as server:
+        url = f"http://127.0.0.1:{server.port}"
+        locked = with_locked_pools(facts, url, {"Authorization": "Bearer secret"})
+        asked = replace(locked, snapshot=unlocked(locked.plan, locked.snapshot))
+    assert [list(each.models) for each in asked.snapshot.pools.values() if each] == [["the gateway"]] * 2
+    assert "models" not in failed(asked)
+
+
+@pytest.mark.parametrize(
+    ("headers", "why"),
+    [({}, "pod a asks for an API key"), ({"authorization": "Bearer another"}, "/v1/models is answered with 401")],
+)
+def test_a_key_that_the_plan_lacks_is_named_and_not_printed(facts: Facts, headers: dict[str, str], why: str) -> None:
+    with vllm_server(api_key="secret") as server:
+        locked = with_locked_pools(facts, f"http://127.0.0.1:{server.port}", headers)
+        found = failed(replace(locked, snapshot=unlocked(locked.plan, locked.snapshot)))["models"]
+    assert why in found.why
+    assert "set gateway.headers.Authorization" in found.remedy
+    assert "another" not in f"{found.why}{found.remedy}"

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from kit.vllm_server import TIMEOUT, VllmServer, vllm_server
 from lora_syncer.config_file import ConfigFile
 from lora_syncer.metrics import Metrics
 from lora_syncer.model_server import Timeouts
 from lora_syncer.syncer import Syncer
-from unit.syncer.vllm_server import TIMEOUT, VllmServer, vllm_server
 from unit.syncer.volume import Volume
 
 

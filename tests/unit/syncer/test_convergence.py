@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from kit.vllm_server import BASE, BY_HAND, BY_SYNCER, Asked, Fault, VllmServer
 from lora_syncer.plan import TRIAL
 from lora_syncer.syncer import Syncer
 from unit.syncer.conftest import Clock, make_syncer
-from unit.syncer.vllm_server import BASE, BY_HAND, BY_SYNCER, Asked, Fault, VllmServer
 from unit.syncer.volume import Volume, configuration
 
 KEEPS = 3

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from kit.vllm_server import BASE, BY_HAND, ROOT, TIMEOUT, Asked, Fault, Served, VllmServer, vllm_server
 from lora_syncer.config import Adapter
 from lora_syncer.model_server import Models, ModelServer, ServerDown, ServerError, Timeouts
-from unit.syncer.vllm_server import BASE, BY_HAND, ROOT, TIMEOUT, Asked, Fault, Served, VllmServer, vllm_server
 
 ONE = Adapter("one", "/adapters/one", BASE)
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from http.client import HTTPConnection
 
 from kit.charts import ROOT
-from unit.syncer.vllm_server import VllmServer
+from kit.vllm_server import VllmServer
 from unit.syncer.volume import Volume
 
 PACKAGE = ROOT / "lora-syncer"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from kit.vllm_server import Fault, VllmServer
 from lora_syncer.syncer import Syncer
 from unit.syncer.conftest import Clock, make_syncer
 from unit.syncer.test_syncer import rounds
-from unit.syncer.vllm_server import Fault, VllmServer
 from unit.syncer.volume import Volume
 
 

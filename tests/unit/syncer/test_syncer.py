@@ -6,10 +6,10 @@ import logging
 
 import pytest
 
+from kit.vllm_server import BASE, BY_HAND, BY_SYNCER, Asked, Fault, Served, VllmServer, vllm_server
 from lora_syncer.plan import TRIAL
 from lora_syncer.syncer import Syncer
 from unit.syncer.conftest import Clock, make_syncer
-from unit.syncer.vllm_server import BASE, BY_HAND, BY_SYNCER, Asked, Fault, Served, VllmServer, vllm_server
 from unit.syncer.volume import Volume, configuration
 
 LOAD, UNLOAD, MODELS = "/v1/load_lora_adapter", "/v1/unload_lora_adapter", "/v1/models"

@@ -1,6 +1,7 @@
 """Prints what `helm test` finds of a pool, and ends with 1 and every reason if something is wrong.
 
-Looks at the pool's conditions, at its endpoint picker, and asks each model server for its models.
+Reads the pool's conditions and its endpoint picker, asks each model server for its models, and compares the pool's pods
+with the selectors of the other pools of the namespace.
 """
 
 import json
@@ -21,7 +22,7 @@ ADMITTED_SECONDS = 15  # a network that enforces a NetworkPolicy lets a new pod 
 def main() -> int:
     """Run every check, even after one has failed."""
     reasons = []
-    for check in (check_pool, check_epp, check_model_servers):
+    for check in (check_pool, check_epp, check_model_servers, check_apart):
         try:
             reasons += check()
         except (OSError, ValueError) as error:
@@ -78,7 +79,7 @@ def check_model_servers() -> list[str]:
         try:
             served = models(name, pod["status"]["podIP"], until)
         except OSError as error:
-            reasons.append(f"model server {name} does not tell its models ({error}); it {waiting(pod)}")
+            reasons.append(f"model server {name} does not tell its models ({cause(error)}); it {waiting(pod)}")
             continue
         print(f"model server {name}: serves {', '.join(served)}")
         missing = [model for model in json.loads(env("EXPECTED_MODELS")) if model not in served]
@@ -87,17 +88,52 @@ def check_model_servers() -> list[str]:
     return reasons
 
 
+def check_apart() -> list[str]:
+    """Return which other pools select a model server of this one: then a route's weights between them shift nothing."""
+    others = [
+        pool
+        for pool in api(f"/apis/{env('POOL_VERSION')}/namespaces/{env('NAMESPACE')}/inferencepools")["items"]
+        if pool["metadata"]["name"] != env("POOL")
+    ]
+    reasons = []
+    for pod in pods("model-server"):
+        labels = pod["metadata"].get("labels", {}).items()
+        for other in others:
+            selector = other["spec"]["selector"]
+            wanted = selector.get("matchLabels", selector)
+            if wanted and wanted.items() <= labels:
+                reasons.append(
+                    f"model server {pod['metadata']['name']} is selected by the InferencePool "
+                    f"{other['metadata']['name']} too ({', '.join(f'{k}={v}' for k, v in wanted.items())}); "
+                    "give each pool labels of its own"
+                )
+    return reasons
+
+
 def models(name: str, address: str, until: float) -> list[str]:
     """Return what a model server serves, asked again while no connection to it opens, until a time.monotonic()."""
     host = f"[{address}]" if ":" in address else address
+    request = urllib.request.Request(f"http://{host}:{env('MODEL_SERVER_PORT')}/v1/models")
+    if key := os.environ.get("VLLM_API_KEY", "").strip():
+        if not (key.isascii() and key.isprintable()):  # urllib would print it in its refusal
+            raise OSError("the API key of modelServer.apiKey has characters that no header can have")
+        request.add_header("Authorization", f"Bearer {key}")
     while True:
         try:
-            return sorted(model["id"] for model in fetch(f"http://{host}:{env('MODEL_SERVER_PORT')}/v1/models")["data"])
+            return sorted(model["id"] for model in fetch(request)["data"])
         except OSError as error:
             if isinstance(error, urllib.error.HTTPError) or time.monotonic() > until:
                 raise
             print(f"model server {name} does not answer yet ({error}); it is asked again")
             time.sleep(1)
+
+
+def cause(error: OSError) -> str:
+    """Return what went wrong, with the remedy where the server wants another API key."""
+    if not isinstance(error, urllib.error.HTTPError) or error.code not in (401, 403):
+        return str(error)
+    wrong = "another API key than that of" if os.environ.get("VLLM_API_KEY") else "an API key; name its Secret in"
+    return f"{error.code}: it asks for {wrong} modelServer.apiKey"
 
 
 def pods(component: str) -> list[dict[str, Any]]:

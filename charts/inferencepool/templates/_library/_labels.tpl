@@ -2,9 +2,15 @@
 {{- define "inferencepool.labels" -}}
 app.kubernetes.io/name: inferencepool
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/version: {{ include "inferencepool.labelValue" .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | include "inferencepool.labelValue" }}
+{{- end }}
+
+{{- /* The value of a label for a text with a version: a label can't have the + of build metadata, nor more than 63
+       characters. */}}
+{{- define "inferencepool.labelValue" -}}
+{{- regexReplaceAll "[^A-Za-z0-9]+$" (replace "+" "_" . | trunc 63) "" }}
 {{- end }}
 
 {{- /* The chart's own labels of one `component` of this release (model-server, epp, test) as JSON, from `root`. */}}

@@ -3,6 +3,12 @@
 {{- .Values.adopt.epp.name | default (printf "%s-epp" .Release.Name) }}
 {{- end }}
 
+{{- /* Name of the ClusterRole for the EPP's metrics. The names of namespaces and Deployments have no colon, so those of
+       two releases can't meet. */}}
+{{- define "inferencepool.metricsAuthName" -}}
+{{- printf "%s:%s:metrics-auth" .Release.Namespace (include "inferencepool.eppName" .) }}
+{{- end }}
+
 {{- /* Name of the model servers' Deployment: adopt.modelServer.name, or the release's. */}}
 {{- define "inferencepool.serverName" -}}
 {{- .Values.adopt.modelServer.name | default .Release.Name }}

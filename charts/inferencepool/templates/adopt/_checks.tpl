@@ -55,7 +55,8 @@
 {{- $shaping := pick .values
   "tensorParallelSize" "flags" "extraArgs" "extraEnv" "extraVolumes" "extraVolumeMounts" "extraContainers"
   "extraInitContainers" "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "priorityClassName"
-  "runtimeClassName" "schedulerName" "podLabels" "podAnnotations"
+  "runtimeClassName" "schedulerName" "podLabels" "podAnnotations" "securityContext" "podSecurityContext"
+  "serviceAccountName" "automountServiceAccountToken" "hostNetwork" "hostIPC"
 }}
 {{- $image := pick .values.image "registry" "repository" "tag" "digest" }}
 {{- range $key, $value := merge $image $shaping }}

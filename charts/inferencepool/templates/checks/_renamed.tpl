@@ -1,9 +1,17 @@
 {{- /* Fails if values have a key under the name that it had in an earlier version of the chart. */}}
 {{- define "inferencepool.checkRenamed" -}}
-{{- $renamed := dict "api.generation" "api.version" "epp.generation" "epp.family" }}
+{{- $renamed := dict
+  "api.generation" "api.version"
+  "epp.generation" "epp.family"
+  "modelServer.custom.securityContext" "modelServer.securityContext"
+}}
 {{- range $old, $new := $renamed }}
   {{- $path := splitList "." $old }}
-  {{- if hasKey (get $.Values (first $path)) (last $path) }}
+  {{- $holder := $.Values }}
+  {{- range initial $path }}
+    {{- $holder = get $holder . }}
+  {{- end }}
+  {{- if hasKey $holder (last $path) }}
     {{- fail (printf "%s is now called %s; rename the key in your values" $old $new) }}
   {{- end }}
 {{- end }}

@@ -1,6 +1,7 @@
 {{- /* All checks of epp. */}}
 {{- define "inferencepool.checkEpp" -}}
 {{- include "inferencepool.checkServiceName" . }}
+{{- include "inferencepool.checkDigest" . }}
 {{- include "inferencepool.checkEppAbilities" . }}
 {{- if .Values.epp.flags }}
   {{- include "inferencepool.checkFlags" . }}
@@ -17,6 +18,13 @@
 {{- end }}
 {{- end }}
 
+{{- /* Fails if the EPP's image is a digest of which nothing says what version it is. */}}
+{{- define "inferencepool.checkDigest" -}}
+{{- if and .Values.epp.image.digest (not .Values.epp.image.tag) }}
+  {{- fail "epp.image.digest is given, but epp.image.tag is empty and the flags of the EPP depend on its version; set epp.image.tag to the image's version, the digest still decides what is pulled" }}
+{{- end }}
+{{- end }}
+
 {{- /* Fails if epp asks for leader election or open metrics of an EPP that has none. */}}
 {{- define "inferencepool.checkEppAbilities" -}}
 {{- $epp := include "inferencepool.epp" . | fromJson }}
@@ -30,13 +38,18 @@
 {{- end }}
 {{- end }}
 
-{{- /* Fails if epp.flags sets a flag that the chart sets. */}}
+{{- /* Fails if epp.flags sets a flag that the chart sets, or that the EPP's version lacks. */}}
 {{- define "inferencepool.checkFlags" -}}
 {{- $own := list }}
 {{- range include "inferencepool.eppOwnArgs" . | fromJsonArray }}
   {{- $own = append $own (trimPrefix "--" . | splitList "=" | first) }}
 {{- end }}
+{{- $epp := include "inferencepool.epp" . | fromJson }}
+{{- $optional := include "inferencepool.eppOptionalFlags" . | fromJson }}
 {{- range $flag := keys .Values.epp.flags | sortAlpha }}
+  {{- if and (hasKey $epp.optionalFlags $flag) (not (hasKey $optional $flag)) }}
+    {{- fail (printf "epp.flags.%s is given, but the EPP %s has no such flag; leave it out or take a newer image" $flag $epp.version) }}
+  {{- end }}
   {{- if has $flag $own }}
     {{- fail (printf "epp.flags.%s is given, but the chart sets this flag itself; leave it out" $flag) }}
   {{- end }}
@@ -53,9 +66,27 @@
 {{- if and $plugins.custom (not $isCustom) }}
   {{- fail (printf "epp.plugins.custom is given, but epp.plugins.preset is %s and it would be ignored; set epp.plugins.preset=custom" $plugins.preset) }}
 {{- end }}
-{{- if not $isCustom }}
+{{- if $isCustom }}
+  {{- include "inferencepool.checkCustomPlugins" . }}
+{{- else }}
   {{- include "inferencepool.checkPreset" . }}
   {{- include "inferencepool.checkPresetEnv" . }}
+{{- end }}
+{{- end }}
+
+{{- /* Fails if epp.plugins.custom is no EndpointPickerConfig, with which the EPP would not start. */}}
+{{- define "inferencepool.checkCustomPlugins" -}}
+{{- $config := fromYaml .Values.epp.plugins.custom }}
+{{- $version := (include "inferencepool.epp" . | fromJson).configVersion }}
+{{- $remedy := printf "give it the apiVersion %s, the kind EndpointPickerConfig and a list of plugins" $version }}
+{{- if hasKey $config "Error" }}
+  {{- fail (printf "epp.plugins.custom is no map of YAML (%s); %s" $config.Error $remedy) }}
+{{- end }}
+{{- if not (and $config.apiVersion (eq (toString $config.kind) "EndpointPickerConfig")) }}
+  {{- fail (printf "epp.plugins.custom has the apiVersion %v and the kind %v; %s" ($config.apiVersion | default "(none)") ($config.kind | default "(none)") $remedy) }}
+{{- end }}
+{{- if not (kindIs "slice" $config.plugins) }}
+  {{- fail (printf "epp.plugins.custom has no list of plugins; %s" $remedy) }}
 {{- end }}
 {{- end }}
 

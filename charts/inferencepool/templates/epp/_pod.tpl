@@ -22,13 +22,11 @@ spec:
   serviceAccountName: {{ include "inferencepool.eppName" . | quote }}
   terminationGracePeriodSeconds: {{ .Values.epp.terminationGracePeriodSeconds }}
   securityContext:
-    runAsNonRoot: true
-    runAsUser: 65532
-    seccompProfile:
-      type: RuntimeDefault
+    {{- $pod := include "inferencepool.restrictedPod" . | fromYaml }}
+    {{- include "inferencepool.over" (dict "own" $pod "given" .Values.epp.podSecurityContext) | nindent 4 }}
   containers:
     - name: epp
-      image: {{ include "inferencepool.eppImage" . }}
+      image: {{ include "inferencepool.eppImage" . | quote }}
       imagePullPolicy: {{ .Values.epp.image.pullPolicy }}
       args:
         {{- include "inferencepool.eppArgs" . | fromJsonArray | toYaml | nindent 8 }}
@@ -71,10 +69,8 @@ spec:
             seconds: {{ include "inferencepool.eppPreStopSeconds" . }}
       {{- end }}
       securityContext:
-        allowPrivilegeEscalation: false
-        readOnlyRootFilesystem: true
-        capabilities:
-          drop: [ALL]
+        {{- $container := include "inferencepool.restricted" . | fromYaml }}
+        {{- include "inferencepool.over" (dict "own" $container "given" .Values.epp.securityContext) | nindent 8 }}
       resources:
         {{- toYaml .Values.epp.resources | nindent 8 }}
       volumeMounts:

@@ -3,8 +3,9 @@
 {{- .Values.epp.family | default (include "inferencepool.api" . | fromJson).epp }}
 {{- end }}
 
-{{- /* The EPP's family as JSON, the file of files/epp completed from epp: `version` is that of its image, `args` have
-       the flags of that version, and `reader` is the entry of `metrics` for that version. */}}
+{{- /* The EPP's family as JSON, the file of files/epp completed from epp: `version` is the one that the tag of its
+       image begins with (the family's if it begins with none), `args` have the flags of that version, and `reader` is
+       the entry of `metrics` for that version. */}}
 {{- define "inferencepool.epp" -}}
 {{- include "inferencepool.cached" (dict "root" . "of" "inferencepool.eppPreset") }}
 {{- end }}
@@ -13,8 +14,7 @@
 {{- define "inferencepool.eppPreset" -}}
 {{- $file := printf "files/epp/%s.yaml" (include "inferencepool.eppFamily" .) }}
 {{- $epp := tpl (.Files.Get $file) . | fromYaml }}
-{{- $tag := .Values.epp.image.tag }}
-{{- $version := regexMatch "^v?[0-9]+[.][0-9]+[.][0-9]+$" $tag | ternary $tag $epp.image.tag }}
+{{- $version := regexFind "^v?[0-9]+[.][0-9]+([.][0-9]+)?" .Values.epp.image.tag | default $epp.image.tag }}
 {{- range $since, $args := $epp.laterArgs }}
   {{- if semverCompare (printf ">=%s" $since) $version }}
     {{- $_ := set $epp "args" (concat $epp.args $args) }}
@@ -47,10 +47,22 @@
 {{- concat $args (include "inferencepool.metricFlags" . | fromJsonArray) | toJson }}
 {{- end }}
 
-{{- /* All flags of the EPP as a JSON list: the chart's and epp.flags. */}}
+{{- /* The values of flags that epp.flags may set to others, by name, as JSON: those that the EPP's version has. */}}
+{{- define "inferencepool.eppOptionalFlags" -}}
+{{- $epp := include "inferencepool.epp" . | fromJson }}
+{{- $flags := dict }}
+{{- range $flag, $of := $epp.optionalFlags }}
+  {{- if include "inferencepool.eppHas" (dict "epp" $epp "since" $of.since) }}
+    {{- $_ := set $flags $flag $of.value }}
+  {{- end }}
+{{- end }}
+{{- toJson $flags }}
+{{- end }}
+
+{{- /* All flags of the EPP as a JSON list: the chart's, and epp.flags over those that may be set to others. */}}
 {{- define "inferencepool.eppArgs" -}}
 {{- $args := include "inferencepool.eppOwnArgs" . | fromJsonArray }}
-{{- range $flag, $value := .Values.epp.flags }}
+{{- range $flag, $value := merge (dict) .Values.epp.flags (include "inferencepool.eppOptionalFlags" . | fromJson) }}
   {{- $text := ternary $value (toJson $value) (kindIs "string" $value) }}
   {{- $args = append $args (printf "--%s=%s" $flag $text) }}
 {{- end }}

@@ -1,7 +1,7 @@
 {{- /* The adapters as the syncer reads them, in the format of upstream's rollout guide, from lora, model and pool. */}}
 {{- define "inferencepool.adapters" -}}
 vLLMLoRAConfig:
-  name: {{ include "inferencepool.adaptersName" . }}
+  name: {{ include "inferencepool.adaptersName" . | quote }}
   port: {{ .Values.pool.targetPort }}
   defaultBaseModel: {{ .Values.model.name | quote }}
   ensureExist:

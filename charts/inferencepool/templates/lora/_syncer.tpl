@@ -1,6 +1,6 @@
-{{- /* Image of the syncer: lora.syncer.image, its tag the chart's appVersion if empty. */}}
+{{- /* Image of the syncer: lora.syncer.image, its tag the chart's appVersion if empty, whose + no tag can have. */}}
 {{- define "inferencepool.syncerImage" -}}
-{{- $preset := dict "tag" .Chart.AppVersion }}
+{{- $preset := dict "tag" (replace "+" "_" .Chart.AppVersion) }}
 {{- include "inferencepool.image" (dict "root" . "image" .Values.lora.syncer.image "preset" $preset) }}
 {{- end }}
 
@@ -8,7 +8,7 @@
        changes. */}}
 {{- define "inferencepool.syncer" -}}
 - name: lora-syncer
-  image: {{ include "inferencepool.syncerImage" . }}
+  image: {{ include "inferencepool.syncerImage" . | quote }}
   imagePullPolicy: {{ .Values.lora.syncer.image.pullPolicy }}
   restartPolicy: Always
   env:
@@ -16,6 +16,9 @@
       value: /config/configmap.yaml
     - name: LORA_SYNCER_MAX_ADAPTERS
       value: {{ .Values.lora.maxCpuLoras | quote }}
+    {{- with include "inferencepool.apiKeyEnv" . }}
+    {{- . | nindent 4 }}
+    {{- end }}
   ports:
     - name: syncer
       containerPort: 8080
@@ -32,14 +35,9 @@
       port: syncer
     periodSeconds: 5
   securityContext:
-    allowPrivilegeEscalation: false
-    readOnlyRootFilesystem: true
-    runAsNonRoot: true
-    runAsUser: 65532
-    capabilities:
-      drop: [ALL]
-    seccompProfile:
-      type: RuntimeDefault
+    {{- $user := include "inferencepool.restrictedPod" . | fromYaml }}
+    {{- $own := include "inferencepool.restricted" . | fromYaml | merge $user }}
+    {{- include "inferencepool.over" (dict "own" $own "given" .Values.lora.syncer.securityContext) | nindent 4 }}
   resources:
     {{- toYaml .Values.lora.syncer.resources | nindent 4 }}
   volumeMounts:

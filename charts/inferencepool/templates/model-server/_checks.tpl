@@ -1,6 +1,7 @@
 {{- /* All checks of model, modelServer, accelerator, autoscaling and leaderWorkerSet. */}}
 {{- define "inferencepool.checkModelServer" -}}
 {{- include "inferencepool.checkServer" . }}
+{{- include "inferencepool.checkApiKey" . }}
 {{- include "inferencepool.checkVersion" . }}
 {{- include "inferencepool.checkDrain" . }}
 {{- include "inferencepool.checkRollingUpdate" . }}
@@ -52,6 +53,25 @@
 {{- end }}
 {{- if and .Values.modelServer.warmUp.enabled (not $preset.warmUpCommand) }}
   {{- fail (printf "modelServer.warmUp.enabled asks for a first token from inside the container, but the image of modelServer.preset %s has no HTTP client for the warm-up request; set modelServer.warmUp.enabled=false" $name) }}
+{{- end }}
+{{- end }}
+
+{{- /* Fails if the server has a key that others would lack, or takes none. */}}
+{{- define "inferencepool.checkApiKey" -}}
+{{- $remedy := "name its Secret in modelServer.apiKey, so that the syncer, the warm-up and helm test get it too" }}
+{{- range .Values.modelServer.extraArgs }}
+  {{- if regexMatch "^--api-key(=|$)" . }}
+    {{- fail (printf "modelServer.extraArgs has --api-key; leave it out and %s" $remedy) }}
+  {{- end }}
+{{- end }}
+{{- range .Values.modelServer.extraEnv }}
+  {{- if eq .name "VLLM_API_KEY" }}
+    {{- fail (printf "modelServer.extraEnv has VLLM_API_KEY; leave it out and %s" $remedy) }}
+  {{- end }}
+{{- end }}
+{{- $takesKey := hasKey (include "inferencepool.modelServer" . | fromJson) "apiKeyArgs" }}
+{{- if and .Values.modelServer.apiKey.secretName (not $takesKey) }}
+  {{- fail (printf "modelServer.apiKey.secretName is given, but the model server %s asks for no API key; empty it" .Values.modelServer.preset) }}
 {{- end }}
 {{- end }}
 
@@ -178,8 +198,9 @@
 {{- end }}
 {{- end }}
 
-{{- /* Fails if modelServer.preset can't span the nodes of a leaderWorkerSet. */}}
+{{- /* Fails if modelServer.preset can't span the nodes of a leaderWorkerSet, or its objects could not have names. */}}
 {{- define "inferencepool.checkLeaderWorkerSet" -}}
+{{- include "inferencepool.checkGroupNames" . }}
 {{- $name := .Values.modelServer.preset }}
 {{- $multiNode := (include "inferencepool.modelServer" . | fromJson).multiNode }}
 {{- if ne (int .Values.modelServer.dataParallelSize) 1 }}
@@ -191,5 +212,21 @@
 {{- $version := include "inferencepool.modelServerVersion" . }}
 {{- if and $multiNode.versions $version (not (semverCompare $multiNode.versions $version)) }}
   {{- fail (printf "leaderWorkerSet.enabled is true, but modelServer.preset %s serves from several nodes in the versions %s, and the image has %s; take a newer image" $name $multiNode.versions $version) }}
+{{- end }}
+{{- end }}
+
+{{- /* Fails if the release's name is none that a LeaderWorkerSet makes names from: that of a Service, which begins with
+       a letter, and with `-`, a group's number, `-` and a hash of 10 characters the value of a label (63 at most). */}}
+{{- define "inferencepool.checkGroupNames" -}}
+{{- $scaled := ternary 1 .Values.autoscaling.maxReplicas (empty .Values.autoscaling.type) }}
+{{- $most := max (include "inferencepool.replicas" . | int) $scaled }}
+{{- $surge := .Values.modelServer.rollingUpdate.maxSurge }}
+{{- $groups := ternary (add $most $surge) (mul $most 2) (not (kindIs "string" $surge)) }}
+{{- $room := sub 51 (sub $groups 1 | max 0 | toString | len) | int }}
+{{- if gt (len .Release.Name) $room }}
+  {{- fail (printf "leaderWorkerSet.enabled is true, but the release's name %s has %d characters and the labels of a group's pods have room for %d of them; give the release a shorter name" .Release.Name (len .Release.Name) $room) }}
+{{- end }}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" .Release.Name) }}
+  {{- fail (printf "leaderWorkerSet.enabled is true, but its Service can't be named %s like the release: a Service's name begins with a letter and has letters, digits and - alone; name the release so" .Release.Name) }}
 {{- end }}
 {{- end }}

@@ -14,11 +14,10 @@ metadata:
   {{- end }}
 spec:
   {{- include "inferencepool.pullSecrets" . | nindent 2 }}
-  {{- $classes := pick .Values.modelServer "priorityClassName" "runtimeClassName" "schedulerName" }}
-  {{- with include "inferencepool.withoutEmpty" $classes }}
+  {{- with include "inferencepool.podSettings" . }}
   {{- . | nindent 2 }}
   {{- end }}
-  automountServiceAccountToken: false
+  automountServiceAccountToken: {{ .Values.modelServer.automountServiceAccountToken }}
   enableServiceLinks: false
   terminationGracePeriodSeconds: {{ .Values.modelServer.drain.terminationGracePeriodSeconds }}
   {{- with include "inferencepool.initContainers" (dict "root" . "isWorker" $isWorker) | trim }}
@@ -39,6 +38,17 @@ spec:
   volumes:
     {{- include "inferencepool.modelServerVolumes" . | nindent 4 }}
 {{- end }}
+{{- end }}
+
+{{- /* Fields of the pods that are values of modelServer as they stand, as YAML; a pod with the node's network asks the
+       cluster's DNS all the same. */}}
+{{- define "inferencepool.podSettings" -}}
+{{- $server := .Values.modelServer }}
+{{- $fields := pick $server "priorityClassName" "runtimeClassName" "schedulerName" "serviceAccountName"
+  "hostNetwork" "hostIPC" }}
+{{- $_ := set $fields "securityContext" $server.podSecurityContext }}
+{{- $_ := set $fields "dnsPolicy" (ternary "ClusterFirstWithHostNet" "" $server.hostNetwork) }}
+{{- include "inferencepool.withoutEmpty" $fields }}
 {{- end }}
 
 {{- /* Labels of the pods of a `component` (model-server or model-server-worker), from `root`: modelServer.podLabels,
@@ -72,7 +82,7 @@ spec:
 {{- $drain := .Values.modelServer.drain }}
 {{- $untilLeaderEnds := add $drain.preStopSeconds $drain.longestGenerationSeconds -}}
 - name: model-server
-  image: {{ include "inferencepool.modelServerImage" . }}
+  image: {{ include "inferencepool.modelServerImage" . | quote }}
   imagePullPolicy: {{ .Values.modelServer.image.pullPolicy }}
   {{- with $preset.command }}
   command:
@@ -98,17 +108,18 @@ spec:
     {{- include "inferencepool.startupProbe" (dict "root" . "preset" $preset) | nindent 4 }}
   readinessProbe:
     httpGet:
-      path: {{ $preset.healthPath }}
+      path: {{ $preset.healthPath | quote }}
       port: http
     {{- include "inferencepool.probeTimes" (dict "root" . "probe" "readinessProbe") | nindent 4 }}
   livenessProbe:
     httpGet:
-      path: {{ $preset.healthPath }}
+      path: {{ $preset.healthPath | quote }}
       port: http
     {{- include "inferencepool.probeTimes" (dict "root" . "probe" "livenessProbe") | nindent 4 }}
   {{- end }}
   securityContext:
-    {{- toYaml $preset.securityContext | nindent 4 }}
+    {{- $given := .Values.modelServer.securityContext }}
+    {{- include "inferencepool.over" (dict "own" $preset.securityContext "given" $given) | nindent 4 }}
   resources:
     {{- include "inferencepool.modelServerResources" . | nindent 4 }}
   volumeMounts:
@@ -132,17 +143,19 @@ spec:
 {{- end }}
 
 {{- /* Arguments of the server as a JSON list, from `root`, `role` and `preset`: the preset's, those of a
-       leaderWorkerSet, the adapters of lora.mode static, modelServer.extraArgs. */}}
+       leaderWorkerSet, the adapters of lora.mode static, those of modelServer.apiKey, modelServer.extraArgs. */}}
 {{- define "inferencepool.modelServerArgs" -}}
 {{- $multiNode := ternary dict .preset.multiNode (eq .role "server") }}
 {{- $args := concat (.preset.args | default list) ($multiNode.args | default list) }}
 {{- $workerArgs := ternary ($multiNode.workerArgs | default list) list (eq .role "worker") }}
 {{- $loraModules := include "inferencepool.loraModules" .root | fromJsonArray }}
-{{- concat $args $workerArgs $loraModules .root.Values.modelServer.extraArgs | toJson }}
+{{- $hasKey := ne .root.Values.modelServer.apiKey.secretName "" }}
+{{- $apiKeyArgs := ternary (.preset.apiKeyArgs | default list) list $hasKey }}
+{{- concat $args $workerArgs $loraModules $apiKeyArgs .root.Values.modelServer.extraArgs | toJson }}
 {{- end }}
 
 {{- /* Environment of the server as a JSON list, from `root` and `preset`: the preset's, the token of
-       model.huggingFaceToken, modelServer.extraEnv. */}}
+       model.huggingFaceToken, the key of modelServer.apiKey, modelServer.extraEnv. */}}
 {{- define "inferencepool.modelServerEnv" -}}
 {{- $env := .preset.env | default list }}
 {{- $secret := .root.Values.model.huggingFaceToken }}
@@ -150,7 +163,7 @@ spec:
   {{- $token := dict "secretKeyRef" (dict "name" $secret.secretName "key" $secret.key) }}
   {{- $env = append $env (dict "name" "HF_TOKEN" "valueFrom" $token) }}
 {{- end }}
-{{- concat $env .root.Values.modelServer.extraEnv | toJson }}
+{{- concat $env (include "inferencepool.apiKeyEnv" .root | fromYamlArray) .root.Values.modelServer.extraEnv | toJson }}
 {{- end }}
 
 {{- /* Startup probe of the server, from `root` and `preset`: its health path, or with modelServer.warmUp a first
@@ -170,7 +183,7 @@ exec:
 timeoutSeconds: {{ add $warmUp.timeoutSeconds 5 }}
 {{- else -}}
 httpGet:
-  path: {{ .preset.healthPath }}
+  path: {{ .preset.healthPath | quote }}
   port: http
 timeoutSeconds: {{ $times.timeoutSeconds }}
 {{- end }}
@@ -231,7 +244,7 @@ failureThreshold: {{ divf $seconds $times.periodSeconds | ceil | int }}
 - name: shm
   emptyDir:
     medium: Memory
-    sizeLimit: {{ .Values.modelServer.sharedMemorySize }}
+    sizeLimit: {{ .Values.modelServer.sharedMemorySize | quote }}
 - name: tmp
   emptyDir: {}
 - name: adapters

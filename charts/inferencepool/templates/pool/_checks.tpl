@@ -73,6 +73,10 @@
 {{- end }}
 {{- $names := list }}
 {{- range .Values.objectives }}
+  {{- $object := printf "%s-%s" $.Release.Name .name }}
+  {{- if and (not .object) (gt (len $object) 253) }}
+    {{- fail (printf "the objective %s of objectives makes a name of %d characters, and an object's has 253; shorten it, or set its object" .name (len $object)) }}
+  {{- end }}
   {{- if has .name $names }}
     {{- fail (printf "the objective %s is named twice in objectives; name it once" .name) }}
   {{- end }}

@@ -14,10 +14,13 @@
 {{- define "rollout-route.guardChanges" -}}
 {{- $changes := include "rollout-route.changes" . | fromJsonArray }}
 {{- $moves := (include "rollout-route.moves" . | fromJson).lines }}
-{{- if and $changes $moves (not .root.Values.guards.allowChanges) }}
+{{- $permission := dict "root" .root "live" .live "name" "allowChanges" }}
+{{- if and $changes $moves (not (include "rollout-route.permits" $permission)) }}
+  {{- $allow := include "rollout-route.permission" $permission }}
+  {{- $spent := include "rollout-route.spent" $permission }}
   {{- $command := include "rollout-route.command" .root }}
-  {{- fail (printf "a revision that moves weight changes nothing else, and this one does:\n%s\n%s\n(--set and -f without --reset-then-reuse-values put every value they do not name back to the chart's default.) Nothing was changed. To keep the other values and move the weight:\n  %s\nTo do both in one revision on purpose, add --set guards.allowChanges=true"
-    (join "\n" $moves) (join "\n" $changes) $command) }}
+  {{- fail (printf "a revision that moves weight changes nothing else, and this one does:\n%s\n%s\n(--set and -f without --reset-then-reuse-values put every value they do not name back to the chart's default.) %sNothing was changed. To keep the other values and move the weight:\n  %s\nTo do both in one revision on purpose, add %s"
+    (join "\n" $moves) (join "\n" $changes) $spent $command $allow) }}
 {{- end }}
 {{- end }}
 
@@ -25,17 +28,34 @@
 {{- define "rollout-route.guardStep" -}}
 {{- $moves := include "rollout-route.moves" . | fromJson }}
 {{- $guards := .root.Values.guards }}
-{{- if and (gt (int $moves.largest) (int $guards.maxStep)) (not $guards.force) }}
+{{- $permission := dict "root" .root "live" .live "name" "force" }}
+{{- if and (gt (int $moves.largest) (int $guards.maxStep)) (not (include "rollout-route.permits" $permission)) }}
+  {{- $allow := include "rollout-route.permission" $permission }}
+  {{- $spent := include "rollout-route.spent" $permission }}
   {{- $command := include "rollout-route.command" .root }}
-  {{- fail (printf "this revision moves %d percent points at once, and guards.maxStep is %d:\n%s\nNothing was changed. Go in smaller steps, or, if the pools can take it:\n  %s --set guards.force=true"
-    (int $moves.largest) (int $guards.maxStep) (join "\n" $moves.lines) $command) }}
+  {{- fail (printf "this revision moves %d percent points at once, and guards.maxStep is %d:\n%s\n%sNothing was changed. Go in smaller steps, or, if the pools can take it:\n  %s %s"
+    (int $moves.largest) (int $guards.maxStep) (join "\n" $moves.lines) $spent $command $allow) }}
 {{- end }}
 {{- end }}
 
 {{- /* Values beside the weights that differ from those of the last revision, as a JSON list of lines. */}}
 {{- define "rollout-route.changes" -}}
-{{- $values := include "rollout-route.values" .root | fromJson }}
-{{- include "rollout-route.differences" (dict "old" .live.asked.values "new" $values "except" nil) }}
+{{- $old := include "rollout-route.compared" (default dict .live.asked.values) | fromJson }}
+{{- $new := include "rollout-route.values" .root | fromJson | include "rollout-route.compared" | fromJson }}
+{{- if not (hasKey $old "guards") }}
+  {{- $new = omit $new "guards" }}
+{{- end }}
+{{- include "rollout-route.differences" (dict "old" $old "new" $new "except" nil) }}
+{{- end }}
+
+{{- /* Recorded values without those guards whose silent return to the default can do no harm, as JSON: a permission
+       given back, or a guard that is on again. Releases of charts before 0.2 recorded no guards. */}}
+{{- define "rollout-route.compared" -}}
+{{- $values := omit . "guards" }}
+{{- with .guards }}
+  {{- $_ := set $values "guards" (pick . "maxStep") }}
+{{- end }}
+{{- toJson $values }}
 {{- end }}
 
 {{- /* Pools whose share differs `before` and `after`, as JSON: `lines`, and the `largest` difference in percent

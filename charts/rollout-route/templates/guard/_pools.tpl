@@ -1,6 +1,7 @@
 {{- /* Fails if a pool that this revision refers to anew, or gives more requests, cannot take them. */}}
 {{- define "rollout-route.guardPools" -}}
 {{- $namespace := .root.Release.Namespace }}
+{{- $pods := dict }}
 {{- $routed := include "rollout-route.pools" (dict "spec" .live.spec "namespace" $namespace) | fromJsonArray }}
 {{- $wanted := include "rollout-route.pools" (dict "spec" .next "namespace" $namespace) | fromJsonArray }}
 {{- range $backend := .root.Values.backends }}
@@ -11,13 +12,25 @@
     {{- $arguments := dict "root" $.root "live" $.live "backend" . "key" $key "routed" $isRouted }}
     {{- include "rollout-route.checkPool" $arguments }}
   {{- end }}
+  {{- if $more }}
+    {{- $own := default $namespace .namespace }}
+    {{- include "rollout-route.readPods" (dict "root" $.root "namespace" $own "into" $pods) }}
+    {{- $arguments := merge (dict "backend" . "key" $key "pods" $pods) $ }}
+    {{- include "rollout-route.checkServers" $arguments }}
+    {{- include "rollout-route.checkApart" $arguments }}
+  {{- end }}
 {{- end }}
+{{- end }}
+
+{{- /* API version of the pool of a backend. */}}
+{{- define "rollout-route.poolApi" -}}
+{{- $isOldApi := include "rollout-route.group" . | hasSuffix "x-k8s.io" }}
+{{- ternary "inference.networking.x-k8s.io/v1alpha2" "inference.networking.k8s.io/v1" $isOldApi }}
 {{- end }}
 
 {{- /* Fails if the pool of a `backend` is not there, or a gateway of the route does not accept it. */}}
 {{- define "rollout-route.checkPool" -}}
-{{- $isOldApi := include "rollout-route.group" .backend | hasSuffix "x-k8s.io" }}
-{{- $api := ternary "inference.networking.x-k8s.io/v1alpha2" "inference.networking.k8s.io/v1" $isOldApi }}
+{{- $api := include "rollout-route.poolApi" .backend }}
 {{- include "rollout-route.checkApi" (dict "root" .root "api" $api "kind" "InferencePool") }}
 {{- $namespace := default .root.Release.Namespace .backend.namespace }}
 {{- $pool := lookup $api "InferencePool" $namespace .backend.pool }}

@@ -29,15 +29,16 @@
 {{- $namespace := get $annotations "meta.helm.sh/release-namespace" }}
 {{- $name := get $annotations "meta.helm.sh/release-name" }}
 {{- $isOwner := and (eq $namespace .release.Namespace) (eq $name .release.Name) }}
-{{- $owned := and $isOwner (hasKey $annotations "rollout-route/revision") }}
+{{- $recorded := list }}
+{{- range $key := list "weights" "values" "spec" }}
+  {{- $recorded = ternary (append $recorded $key) $recorded (hasKey $annotations (printf "rollout-route/%s" $key)) }}
+{{- end }}
+{{- $owned := and $isOwner (not (empty $recorded)) }}
 {{- $asked := dict }}
-{{- range $key := ternary (list "weights" "values" "spec") list $owned }}
+{{- range $key := ternary $recorded list $owned }}
   {{- with get $annotations (printf "rollout-route/%s" $key) }}
     {{- $_ := set $asked $key (fromJson .) }}
   {{- end }}
-{{- end }}
-{{- with and $owned (get $annotations "rollout-route/revision") }}
-  {{- $_ := set $asked "revision" . }}
 {{- end }}
 {{- $live := dict "found" true "owned" $owned "spec" .route.spec "asked" $asked "generation" $metadata.generation }}
 {{- toJson (set $live "parents" (default list (default dict .route.status).parents)) }}

@@ -12,7 +12,7 @@
 {{- define "rollout-route.table" -}}
 {{- $percents := include "rollout-route.percents" .root | fromJson }}
 {{- $last := default dict .live.asked.weights }}
-{{- $heading := .live.asked.revision | empty | ternary "" (printf "in revision %v" .live.asked.revision) }}
+{{- $heading := empty $last | ternary "" "before" }}
 {{- $rows := list (printf "  %-16s %-40s %7s   %s" "backend" "pool" "percent" $heading) }}
 {{- range .root.Values.backends }}
   {{- $pool := include "rollout-route.pool" (dict "backend" . "namespace" $.root.Release.Namespace) }}
@@ -25,11 +25,12 @@
 {{- define "rollout-route.back" -}}
 {{- $name := .root.Release.Name }}
 {{- $namespace := .root.Release.Namespace }}
-{{- if .live.asked.revision }}
-  {{- $revision := toString .live.asked.revision }}
-  {{- printf "Back to revision %s: helm rollback %s %s --namespace %s" $revision $name $revision $namespace }}
-{{- else if .root.Release.IsUpgrade }}
-  {{- printf "Back to the last revision: helm rollback %s --namespace %s" $name $namespace }}
+{{- $last := sub .root.Release.Revision 1 | int }}
+{{- if .root.Release.IsUpgrade }}
+  {{- printf "Back to revision %d: helm rollback %s %d --namespace %s" $last $name $last $namespace }}
+  {{- if gt $last 1 }}
+    {{- printf "\nIf helm history %s calls revision %d failed, it never served: name the one before it." $name $last }}
+  {{- end }}
 {{- else }}
   {{- printf "Take it away: helm uninstall %s --namespace %s" $name $namespace }}
 {{- end }}

@@ -5,8 +5,8 @@
   (include "rollout-route.changesRemark" .)
   (include "rollout-route.emptiedRemark" .)
   (include "rollout-route.unjudgedRemark" .)
-  (include "rollout-route.guardRemark" (dict "guards" .root.Values.guards "name" "force"))
-  (include "rollout-route.guardRemark" (dict "guards" .root.Values.guards "name" "allowChanges"))
+  (include "rollout-route.permissionRemark" (dict "guards" .root.Values.guards "name" "force"))
+  (include "rollout-route.permissionRemark" (dict "guards" .root.Values.guards "name" "allowChanges"))
   (include "rollout-route.driftRemark" .)
 }}
 {{- compact $remarks | toJson }}
@@ -17,7 +17,7 @@
 {{- if not .live.read }}
   {{- $offline := "no cluster was read (offline, or the namespace is new)" }}
   {{- $cause := ternary $offline "guards.enabled is false" .root.Values.guards.enabled }}
-  {{- printf "NOT CHECKED: %s. The live route and its pools were not looked at." $cause }}
+  {{- printf "NOT CHECKED: %s. No guard has read the live route and its pools." $cause }}
 {{- end }}
 {{- end }}
 
@@ -52,30 +52,33 @@
 {{- end }}
 {{- end }}
 
-{{- /* That the pools were not checked; empty if they were. */}}
+{{- /* Which guards of pools are off, and so did not check them; empty if none is. */}}
 {{- define "rollout-route.unjudgedRemark" -}}
 {{- if not .root.Values.guards.pools }}
-  {{- "NOT CHECKED: guards.pools is false. Whether the pools are there and accepted was not looked at." }}
+  {{- "NOT CHECKED: guards.pools is false. Whether the pools are there, accepted, ready and apart is not known." }}
+{{- else if not .root.Values.guards.readiness }}
+  {{- "NOT CHECKED: guards.readiness is false. Whether a model server of each pool is ready is not known." }}
 {{- end }}
 {{- end }}
 
-{{- /* That the guard `name` of `guards` is switched off and stays so; empty if it is on. */}}
-{{- define "rollout-route.guardRemark" -}}
+{{- /* That the permission `name` of `guards` is among the values, and counts once; empty if it is not. */}}
+{{- define "rollout-route.permissionRemark" -}}
 {{- if get .guards .name }}
-  {{- printf "guards.%s=true is part of this revision's values: " .name }}
-  {{- "--reuse-values and --reset-then-reuse-values keep it on until it is set to false." }}
+  {{- printf "guards.%s=%v is part of this revision's values, " .name (get .guards .name) }}
+  {{- "and counts for this revision alone: a later revision that reuses it is checked as if it were false." }}
 {{- end }}
 {{- end }}
 
-{{- /* What `guards.drift: overwrite` means for this revision; empty if it is `refuse`. */}}
+{{- /* What an overwriting `guards.drift` means for this revision; empty if it is `refuse`. */}}
 {{- define "rollout-route.driftRemark" -}}
-{{- if eq .root.Values.guards.drift "overwrite" }}
+{{- if ne .root.Values.guards.drift "refuse" }}
   {{- $next := include "rollout-route.spec" .root | fromJson }}
   {{- with include "rollout-route.drift" (dict "live" .live "next" $next) | fromJsonArray }}
     {{- printf "DRIFT: the live route was changed by hand:\n%s\n" (join "\n" .) }}
-    {{- printf "Helm overwrites that for certain only with %s." (include "rollout-route.overwrite" $.root) }}
+    {{- printf "Helm overwrites that for certain only with %s." (include "rollout-route.overwrite" $) }}
   {{- else }}
-    {{- "guards.drift=overwrite is part of this revision's values; the live route was not changed by hand." }}
+    {{- printf "guards.drift=%s is part of this revision's values, " $.root.Values.guards.drift }}
+    {{- "and counts for this revision alone; the live route was not changed by hand." }}
   {{- end }}
 {{- end }}
 {{- end }}

@@ -1,7 +1,7 @@
 {{- /* One rule of testers as JSON, from a `rule`, a `canary` and its `index`. */}}
 {{- define "rollout-route.canaryRule" -}}
 {{- $backend := include "rollout-route.backend" (dict "root" .root "name" .canary.backend "user" "canary") | fromJson }}
-{{- $ref := set (include "rollout-route.poolRef" $backend | fromJson) "weight" 1 }}
+{{- $ref := include "rollout-route.backendRef" (dict "root" .root "backend" $backend "weight" 1) | fromJson }}
 {{- $name := printf "%s.canary-%d" .rule.name .index }}
 {{- $arguments := dict "root" .root "rule" .rule "name" $name "backendRefs" (list $ref) "mirror" false }}
 {{- include "rollout-route.rule" (set $arguments "headers" .canary.headers) }}
@@ -24,6 +24,7 @@
     {{- $_ := set $rule $key . }}
   {{- end }}
 {{- end }}
+{{- include "rollout-route.checkTimeouts" $rule }}
 {{- with $rule.sessionPersistence }}
   {{- $_ := set $rule "sessionPersistence" (include "rollout-route.sessionPersistence" . | fromJson) }}
 {{- end }}
@@ -39,18 +40,35 @@
 {{- toJson $session }}
 {{- end }}
 
-{{- /* The matches of a `rule` as a JSON list: each of its matches for each of its models, with `headers`. */}}
+{{- /* The matches of a `rule` as a JSON list: each of its matches for each of its models, with `headers`. A match
+       without a path is one for each of `paths`. */}}
 {{- define "rollout-route.matches" -}}
 {{- $models := list }}
 {{- range .rule.models }}
   {{- $models = append $models (list (dict "name" $.root.Values.modelHeader "value" .)) }}
 {{- end }}
 {{- $matches := list }}
-{{- range $match := default (list dict) .rule.matches }}
+{{- range $match := include "rollout-route.pathMatches" . | fromJsonArray }}
   {{- range $model := default (list list) $models }}
     {{- $headers := concat (default list $match.headers) $model $.headers }}
     {{- $full := include "rollout-route.match" (dict "match" $match "headers" $headers) | fromJson }}
+    {{- include "rollout-route.checkMatch" (dict "match" $full "name" $.name) }}
     {{- $matches = append $matches $full }}
+  {{- end }}
+{{- end }}
+{{- toJson $matches }}
+{{- end }}
+
+{{- /* The matches of a `rule` as a JSON list, each with a path: one without is repeated for each of `paths`. */}}
+{{- define "rollout-route.pathMatches" -}}
+{{- $matches := list }}
+{{- range $match := default (list dict) .rule.matches }}
+  {{- $paths := list }}
+  {{- range $.root.Values.paths }}
+    {{- $paths = append $paths (dict "value" .) }}
+  {{- end }}
+  {{- range default $paths (compact (list $match.path)) }}
+    {{- $matches = append $matches (set (omit $match "path") "path" .) }}
   {{- end }}
 {{- end }}
 {{- toJson $matches }}
@@ -58,7 +76,7 @@
 
 {{- /* A `match` with its API defaults and with `headers` in place of its own, as JSON. */}}
 {{- define "rollout-route.match" -}}
-{{- $path := merge (dict) (default dict .match.path) (dict "type" "PathPrefix" "value" "/") }}
+{{- $path := merge (dict) .match.path (dict "type" "PathPrefix" "value" "/") }}
 {{- $match := merge (dict "path" $path) (omit .match "path" "headers" "queryParams") }}
 {{- range $key, $items := dict "headers" .headers "queryParams" (default list .match.queryParams) }}
   {{- $exact := list }}
@@ -79,6 +97,7 @@
 {{- with default $values.requestHeaders .rule.requestHeaders }}
   {{- $filters = append $filters (dict "type" "RequestHeaderModifier" "requestHeaderModifier" .) }}
 {{- end }}
+{{- include "rollout-route.checkPoolHeader" . }}
 {{- with default $values.responseHeaders .rule.responseHeaders }}
   {{- $filters = append $filters (dict "type" "ResponseHeaderModifier" "responseHeaderModifier" .) }}
 {{- end }}

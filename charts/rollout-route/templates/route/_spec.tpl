@@ -38,5 +38,6 @@
 {{- if gt (len $rules) 16 }}
   {{- fail (printf "rules: with canary they make %d rules, and an HTTPRoute has room for 16: use another release for the rest" (len $rules)) }}
 {{- end }}
+{{- include "rollout-route.checkMatches" $rules }}
 {{- toJson $rules }}
 {{- end }}

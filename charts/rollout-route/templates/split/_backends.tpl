@@ -25,10 +25,23 @@
 {{- range .Values.backends }}
   {{- $percent := int (get $percents .name) }}
   {{- if or $percent $.Values.keepIdleBackend }}
-    {{- $refs = append $refs (set (include "rollout-route.poolRef" . | fromJson) "weight" $percent) }}
+    {{- $arguments := dict "root" $ "backend" . "weight" $percent }}
+    {{- $refs = append $refs (include "rollout-route.backendRef" $arguments | fromJson) }}
   {{- end }}
 {{- end }}
 {{- toJson $refs }}
+{{- end }}
+
+{{- /* backendRef of a `backend` with its `weight`, as JSON. Its filter marks answers and refusals with the pool that
+       the gateway chose, in the header `poolHeader`. */}}
+{{- define "rollout-route.backendRef" -}}
+{{- $ref := set (include "rollout-route.poolRef" .backend | fromJson) "weight" .weight }}
+{{- with .root.Values.poolHeader }}
+  {{- $pool := printf "%s/%s" (default $.root.Release.Namespace $.backend.namespace) $.backend.pool }}
+  {{- $mark := dict "set" (list (dict "name" . "value" $pool)) }}
+  {{- $_ := set $ref "filters" (list (dict "type" "ResponseHeaderModifier" "responseHeaderModifier" $mark)) }}
+{{- end }}
+{{- toJson $ref }}
 {{- end }}
 
 {{- /* The backend of `backends` that `user` (canary or mirror) calls by `name`, as JSON. */}}

@@ -22,7 +22,8 @@ def upgrade(plan: Plan, percent: int) -> Sequence[str]:
     """Return the words of the helm command that gives the new pool `percent`."""
     route, limit = plan.route, []
     if plan.max_step != CHART_MAX_STEP:
-        limit = ["--set", f"guards.maxStep={plan.max_step}"]
+        # the chart takes a change of its limit together with weight only by permission, which counts for one revision
+        limit = ["--set", f"guards.maxStep={plan.max_step}", "--set", "guards.allowChanges=true"]
     weight = f"weights.{route.backend}={percent}"
     return ("upgrade", route.release, route.chart, "--reset-then-reuse-values", "--set", weight, *limit)
 
@@ -92,8 +93,7 @@ class HelmMover:
         for revision in reversed(history):
             if self._weight(revision) == 0 and self._gives_all_to_old(revision):
                 return ["rollback", release, str(revision.number), *force]
-        guards = ("--set", "guards.force=true", "--set", "guards.drift=overwrite", "--set", "guards.pools=false")
-        return [*upgrade(self.plan, 0), *guards, *force]
+        return [*upgrade(self.plan, 0), "--set", "guards.force=true", "--set", "guards.drift=overwrite", *force]
 
     def _weight(self, revision: Revision) -> int:
         return self.helm.weight(self.plan.route.release, revision.number, self.plan.route.backend)
