@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.special import gammaln
-from scipy.stats import beta, binom, norm
+from scipy.stats import binom, binomtest, norm
 
 Floats = npt.NDArray[np.float64]
 
@@ -46,9 +46,8 @@ def binomial_p(count: int, requests: int, asked: float) -> float:
 def clopper_pearson(count: int, requests: int, alpha: float) -> tuple[float, float]:
     """Return the exact 1 - alpha confidence interval of a share (Clopper & Pearson 1934, Biometrika 26)."""
     _check(count, requests, alpha)
-    low = 0.0 if count == 0 else float(beta.ppf(alpha / 2, count, requests - count + 1))
-    high = 1.0 if count == requests else float(beta.isf(alpha / 2, count + 1, requests - count))
-    return low, high
+    found = binomtest(count, requests).proportion_ci(confidence_level=1 - alpha, method="exact")
+    return float(found.low), float(found.high)
 
 
 def power(asked: float, detect: float, alpha: float, requests: int) -> float:
