@@ -22,7 +22,7 @@ from kit.plans import altered, plan_of
 Draws = Callable[[np.random.Generator, int], npt.NDArray[np.float64]]
 
 RUNS = 60
-LOOKS = np.unique(np.geomspace(60, 6000, 11).astype(int))
+LOOKS = np.unique(np.geomspace(60, 6000, 16).astype(int))
 SHARE = 0.5
 
 
