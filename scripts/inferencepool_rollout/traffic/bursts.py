@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 GAP = 2  # requests between two failures of one cluster, at most
-EXPECTED = 3
+EXPECTED = 10
 
 
 def cluster_sizes(failed: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
