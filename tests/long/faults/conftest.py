@@ -17,4 +17,4 @@ def matrix() -> Iterator[Matrix]:
     yield made
     if len(made.rows) == 2 * len(ROWS):
         made.write()
-    print("\n".join(["", *made.rows]))
+    print("\n".join(["", *map(" | ".join, made.rows)]))
