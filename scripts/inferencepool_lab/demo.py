@@ -13,9 +13,9 @@ from inferencepool_lab import docker
 from inferencepool_lab.builds.tools import tool
 from inferencepool_lab.cluster import kind
 from inferencepool_lab.cluster.handle import Cluster
-from inferencepool_lab.command import run_command
 from inferencepool_lab.ready import ready
 from inferencepool_lab.stage import Seen, Stage, run_stage
+from inferencepool_rollout.command import run_command
 from inferencepool_rollout.progress import step
 from inferencepool_rollout.traffic.statistics import detectable
 from inferencepool_rollout.traffic.verdict import ALPHA, POWER

@@ -12,6 +12,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from inferencepool_lab.publish.markdown import table
+
 
 @dataclass(frozen=True)
 class Line:
@@ -33,18 +35,17 @@ class Result:
 
     def show(self) -> None:
         """Print it."""
-        table = Table(*self.columns, title=self.title)
+        shown = Table(*self.columns, title=self.title)
         for row in self.rows:
-            table.add_row(*row)
+            shown.add_row(*row)
         console = Console()
-        console.print(table)
+        console.print(shown)
         console.print(self.about, markup=False)
 
     def markdown(self) -> str:
         """Return it as a section of a page."""
-        rows = [self.columns, ["---"] * len(self.columns), *self.rows]
-        table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-        return f"## {self.title}\n\n{self.about}\n\n{table}\n"
+        rows = "\n".join(table(self.columns, self.rows))
+        return f"## {self.title}\n\n{self.about}\n\n{rows}\n"
 
 
 def machine() -> str:

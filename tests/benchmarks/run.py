@@ -13,8 +13,8 @@ from benchmarks.plot import plot
 from benchmarks.result import Result, machine
 from inferencepool_lab import demo
 from inferencepool_lab.cluster.handle import Cluster
-from inferencepool_lab.command import run_command
 from inferencepool_lab.ready import ready
+from inferencepool_rollout.command import run_command
 from inferencepool_rollout.progress import step
 from inferencepool_rollout.traffic.attribution import pool_pods
 from kit.charts import ROOT

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from inferencepool_lab.builds.tools import tool
-from inferencepool_lab.command import run_command
 from inferencepool_lab.publish import changes, sbom
+from inferencepool_rollout.command import run_command
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.process import run
 from inferencepool_rollout.progress import step

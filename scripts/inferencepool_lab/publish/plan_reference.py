@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from inferencepool_lab.publish.markdown import table
 from inferencepool_rollout.failure import run_cli
 from inferencepool_rollout.plan import Plan, written
 
@@ -22,8 +23,6 @@ with the line `# yaml-language-server: $schema=plan.schema.json` on top of a pla
 its keys.
 Durations are written like `90s`, `10m` or `1.5h`, up to 30 days. The plans in `values/plans/` are ready to be copied.
 
-| key | type | default | meaning |
-| --- | --- | --- | --- |
 """
 LIMITS = (
     ("minimum", "at least {}"), ("exclusiveMinimum", "above {}"), ("maximum", "at most {}"),
@@ -37,11 +36,12 @@ def main(folder: Path = DOCS) -> int:
     """Write both files into a folder."""
     schema = Plan.model_json_schema()
     (folder / SCHEMA).write_text(json.dumps(schema, indent=2) + "\n")
-    (folder / PAGE).write_text(HEAD + "".join(f"{row}\n" for row in _rows(schema, schema, "")))
+    lines = table(("key", "type", "default", "meaning"), _rows(schema, schema, ""))
+    (folder / PAGE).write_text(HEAD + "".join(f"{line}\n" for line in lines))
     return 0
 
 
-def _rows(schema: Node, node: Node, path: str) -> Iterator[str]:
+def _rows(schema: Node, node: Node, path: str) -> Iterator[tuple[str, ...]]:
     """Yield a row of the table for every key below a node, those of lists as `key[].name`."""
     required = node.get("required", [])
     for name, declared in node["properties"].items():
@@ -49,7 +49,7 @@ def _rows(schema: Node, node: Node, path: str) -> Iterator[str]:
         kind, below, shape = _resolved(schema, declared)
         default = "required" if name in required else _default(declared, kind)
         meaning = " ".join(filter(None, (declared.get("description") or shape.get("description", ""), _limits(shape))))
-        yield f"| `{key}` | {kind} | {default} | {meaning.replace('|', chr(92) + '|')} |"
+        yield f"`{key}`", kind, default, meaning.replace("|", "\\|")
         if below:
             yield from _rows(schema, below, f"{key}[]" if kind.startswith("list") else key)
 

@@ -11,7 +11,7 @@ import typer
 
 from benchmarks.result import Result, machine
 from benchmarks.verdict.picture import draw
-from inferencepool_lab.command import run_command
+from inferencepool_rollout.command import run_command
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.progress import say
 from kit.verdict import calibration

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from inferencepool_lab.publish.markdown import table
 from kit.charts import ROOT
 from kit.faults.run import Seen, last_loss, run, wrongs
 from kit.faults.table import Row
@@ -15,7 +16,7 @@ COLUMNS = (
     "fault", "failureMode", "may be lost of the faulted pool", "lost of it", "states seen", "last loss s",
     "lost of the other pool", "verdict",
 )  # fmt: skip
-HEAD = f"""# Fault matrix
+HEAD = """# Fault matrix
 
 Written by `./scripts/test faults`, on a kind cluster. Each fault hits one of two pools, or what they share, at a
 split of 50/50 under a steady load of 40 short answers and 6 streams of a second each second. The route marks every
@@ -23,19 +24,17 @@ answer and every refusal with the pool that the gateway chose, so a lost request
 was. Nothing is retried. The other pool may never lose a request; when all is over the split is judged again, by answers
 and by picks.
 
-| {" | ".join(COLUMNS)} |
-|{" --- |" * len(COLUMNS)}
 """
 
 
 @dataclass
 class Matrix:
-    """The lines so far."""
+    """The rows so far."""
 
-    lines: list[str] = field(default_factory=list)
+    rows: list[tuple[str, ...]] = field(default_factory=list)
 
     def prove(self, pools: TwoPools, row: Row) -> list[str]:
-        """Run a row, write its line, and return what the row does not allow."""
+        """Run a row, write it down, and return what the row does not allow."""
         seen = run(pools, row)
         self._add(row, pools.failure_mode, seen)
         return wrongs(seen, row.loss[pools.failure_mode])
@@ -51,8 +50,8 @@ class Matrix:
             "-" if last is None else f"{last:.1f}", f"{other.lost} of {len(other)}",
             "**wrong**" if wrongs(seen, loss) else "as allowed",
         )  # fmt: skip
-        self.lines.append(f"| {' | '.join(cells)} |")
+        self.rows.append(cells)
 
     def write(self, file: Path = FILE) -> None:
         file.parent.mkdir(exist_ok=True)
-        file.write_text(HEAD + "".join(f"{line}\n" for line in self.lines))
+        file.write_text(HEAD + "".join(f"{line}\n" for line in table(COLUMNS, self.rows)))

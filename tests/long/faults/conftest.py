@@ -15,6 +15,6 @@ def matrix() -> Iterator[Matrix]:
     """The matrix, written and printed when all rows have run; a run of some rows prints only."""
     made = Matrix()
     yield made
-    if len(made.lines) == 2 * len(ROWS):
+    if len(made.rows) == 2 * len(ROWS):
         made.write()
-    print("\n".join(["", *made.lines]))
+    print("\n".join(["", *map(" | ".join, made.rows)]))

@@ -10,6 +10,7 @@ from packaging.version import Version
 from inferencepool_lab.builds.tools import tool
 from inferencepool_lab.builds.versions import minors, of_minor
 from inferencepool_lab.demo import STAGES
+from inferencepool_lab.publish.markdown import table
 from inferencepool_lab.stage import Seen
 from inferencepool_rollout.process import run
 from kit.charts import ROOT
@@ -96,10 +97,8 @@ class Table:
 
     def lines(self) -> Iterator[str]:
         heads = [self.title, *(f"helm {_version(helm)}" for helm in HELMS)]
-        yield f"| {' | '.join(heads)} |"
-        yield "|" + " --- |" * len(heads)
-        for version in self.versions:
-            yield f"| {version} | {' | '.join(str(self.cell(version, helm)) for helm in HELMS)} |"
+        rows = ([version, *(str(self.cell(version, helm)) for helm in HELMS)] for version in self.versions)
+        yield from table(heads, rows)
 
 
 def _kubernetes() -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from inferencepool_lab.publish.markdown import table
 from kit.charts import ROOT
 from kit.model_servers.supported import PACKAGES, Answer, Package, Version
 from long.servers import sources
@@ -31,14 +32,17 @@ def _section(package: Package, used: Mapping[Version, set[str]], answers: Mappin
     flags = sorted(set().union(*(used[version] for version in versions)))
     yield f"## {package.name}\n"
     yield f"Preset `{package.server}`: {len(versions)} versions, {versions[0].number} to {versions[-1].number}.\n"
-    yield "| flag | value | known to |\n| --- | --- | --- |"
+    rows = []
     for flag in flags:
         known = [version for version in versions if flag in answers[version].flags]
-        yield f"| `{flag}` | {_value(answers[known[-1]].flags[flag])} | {_range(known, versions)} |"
-    yield "\n| version | changes among these flags | health check |\n| --- | --- | --- |"
+        rows.append((f"`{flag}`", _value(answers[known[-1]].flags[flag]), _range(known, versions)))
+    yield from table(("flag", "value", "known to"), rows)
+    yield ""
+    rows = []
     for before, version in zip([None, *versions], versions, strict=False):
         changes = list(_changes(flags, answers[before] if before else None, answers[version]))
-        yield f"| {version.number} | {', '.join(changes) or '-'} | {_health(version)} |"
+        rows.append((version.number, ", ".join(changes) or "-", _health(version)))
+    yield from table(("version", "changes among these flags", "health check"), rows)
     yield ""
 
 

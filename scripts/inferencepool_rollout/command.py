@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import typer
@@ -16,11 +16,19 @@ def run_command(function: Callable[..., int], name: str) -> None:
 
     A Failure is one line and exit code 1, a wrong option is one line after the usage and exit code 2.
     """
+    run_cli(lambda: _program(function)(prog_name=name) or 0)
 
+
+def invoke(function: Callable[..., int], arguments: Sequence[str]) -> int:
+    """Run the function with these arguments and return what it returns; raises as it does."""
+    return int(_program(function)(args=arguments, standalone_mode=False) or 0)
+
+
+def _program(function: Callable[..., int]) -> typer.Typer:
     @functools.wraps(function)
     def command(*arguments: Any, **options: Any) -> None:
         raise typer.Exit(function(*arguments, **options))
 
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command()(command)
-    run_cli(lambda: app(prog_name=name) or 0)
+    return app
