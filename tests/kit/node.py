@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from inferencepool_lab.cluster.handle import Cluster
 
@@ -19,3 +21,13 @@ def processes(cluster: Cluster, uid: str) -> list[str]:
     """
     script = 'grep -l -e "$1" -e "$(echo "$1" | tr - _)" /proc/[0-9]*/cgroup 2>/dev/null || true'
     return re.findall(r"/proc/(\d+)/", on_node(cluster, "sh", "-c", script, "processes", uid))
+
+
+@contextmanager
+def api_server_stopped(cluster: Cluster) -> Iterator[None]:
+    """Stop the API server's process while the block runs: connections stay open, and nothing is answered."""
+    on_node(cluster, "pkill", "-STOP", "kube-apiserver")
+    try:
+        yield
+    finally:
+        on_node(cluster, "pkill", "-CONT", "kube-apiserver")

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from inferencepool_rollout.exit_codes import ExitCode
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.apis import LEASES, ROUTES
-from inferencepool_rollout.kube.client import ApiFault, Client, Manifest
+from inferencepool_rollout.kube.client import ASKED_SECONDS, ApiFault, Client, Manifest
 from inferencepool_rollout.kube.route import Route
 
 LASTS_SECONDS = 10
@@ -34,7 +34,7 @@ class Lease:
 
     def __init__(self, client: Client, namespace: str, route: str) -> None:
         self.name = f"rollout-{route}"
-        self._client, self._namespace, self._route = client.with_patience(0), namespace, route
+        self._client, self._namespace, self._route = client.with_patience(0, ASKED_SECONDS), namespace, route
         self.me = f"{_user()}@{socket.gethostname()} pid {os.getpid()}"
         self._lost = threading.Event()
         self._released = threading.Event()

@@ -21,7 +21,7 @@ from inferencepool_rollout.evidence.probe import Probe, probing
 from inferencepool_rollout.evidence.prometheus import Watch
 from inferencepool_rollout.evidence.trust import distrust
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.kube.client import ApiFault, Client
+from inferencepool_rollout.kube.client import ASKED_SECONDS, ApiFault, Client
 from inferencepool_rollout.kube.snapshot import read_snapshot
 from inferencepool_rollout.plan import Plan, Step
 from inferencepool_rollout.progress import say
@@ -125,7 +125,7 @@ class _Cluster:
     """What the cluster says against going on: a hold, a change by somebody else, or no answer for AWAY_SECONDS."""
 
     def __init__(self, client: Client, plan: Plan, lease: Lease) -> None:
-        self._client, self._plan, self._lease = client.with_patience(0), plan, lease
+        self._client, self._plan, self._lease = client.with_patience(0, ASKED_SECONDS), plan, lease
         self._generation: int | None = None
         self._answered = time.monotonic()
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from inferencepool_rollout.evidence.observed import Observed, observe
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.kube.client import ApiFault, Client
+from inferencepool_rollout.kube.client import ASKED_SECONDS, ApiFault, Client
 from inferencepool_rollout.kube.snapshot import Pool, read_pools
 from inferencepool_rollout.plan import Plan
 from inferencepool_rollout.traffic import load
@@ -79,7 +79,7 @@ class Probe:
     """A probe under way."""
 
     def __init__(self, plan: Plan, client: Client, loads: Sequence[tuple[Stream, Load]]) -> None:
-        self._plan, self._client, self._loads = plan, client.with_patience(0), loads
+        self._plan, self._client, self._loads = plan, client.with_patience(0, ASKED_SECONDS), loads
         self._taken = [0 for _ in loads]
         self._pods: dict[str, str] = {}
         self._pools: dict[str, Pool | None] = {}

@@ -21,7 +21,8 @@ from inferencepool_rollout.progress import say
 
 Manifest = dict[str, Any]
 
-READ_SECONDS = 20.0
+READ_SECONDS, ASKED_SECONDS = 20.0, 4.0
+"""Time limits of a request: of one that everything waits for, and of those that are repeated while a step runs."""
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 BUSY = (429, 500, 502, 503, 504)
@@ -56,11 +57,12 @@ class Client:
         self._client = _loaded(context, kubeconfig)
         self.context = context
         self.patience = patience
+        self.timeout = READ_SECONDS
 
-    def with_patience(self, seconds: float) -> Client:
-        """Return this client with another patience."""
+    def with_patience(self, seconds: float, timeout: float = READ_SECONDS) -> Client:
+        """Return this client with another patience, and another time limit of a single request."""
         other = copy.copy(self)
-        other.patience = seconds
+        other.patience, other.timeout = seconds, timeout
         return other
 
     @property
@@ -175,7 +177,7 @@ class Client:
         try:
             self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
             answer = self._client.rest_client.pool_manager.request(
-                method, url, body=body, headers=headers, timeout=READ_SECONDS, retries=False
+                method, url, body=body, headers=headers, timeout=self.timeout, retries=False
             )
         except (HTTPError, OSError) as error:
             raise ApiFault(f"{what} could not be {did}: {self.server} does not answer ({_cause(error)})") from None

@@ -16,9 +16,11 @@ from inferencepool_lab.builds.tools import tool
 from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_rollout.exit_codes import ExitCode
 from kit.charts import CHARTS, ROOT
+from kit.node import api_server_stopped
 from kit.rollout import LATENCY, POOLS, SECONDS, Rollout
 from kit.rollout import rollout as new_rollout
 
+AWAY_SECONDS = 25
 REPORT_SCHEMA = ROOT / "scripts/inferencepool_rollout/report/report.schema.json"
 
 
@@ -134,3 +136,18 @@ def test_with_a_gitops_tool_it_writes_the_weights_and_finish_then_deletes_the_ol
     done = rollout.run("finish", "--yes", steps=(50, 100))
     assert done.returncode == ExitCode.DONE, done.stdout + done.stderr
     assert "pool-old" not in rollout.namespace.helm("list", "--short")
+
+
+def test_an_api_server_that_is_away_for_seconds_stops_no_rollout(rollout: Rollout) -> None:
+    rollout.to_old("pool-new")
+    command = rollout.command("run", steps=(10,))
+    with subprocess.Popen(
+        command, env=rollout.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as driver:
+        rollout.moved()
+        with api_server_stopped(rollout.namespace.cluster):
+            time.sleep(AWAY_SECONDS)
+        out, err = driver.communicate(timeout=SECONDS)
+    assert "Traceback" not in out + err
+    assert driver.returncode == ExitCode.DONE, out + err
+    assert "does not answer" in err
