@@ -29,7 +29,7 @@ from inferencepool_rollout.failure import Failure, run_cli
 from inferencepool_rollout.importer.run import run_import
 from inferencepool_rollout.kube.client import Client
 from inferencepool_rollout.kube.helm import Helm, program
-from inferencepool_rollout.kube.snapshot import read_snapshot
+from inferencepool_rollout.kube.snapshot import live_route, read_route
 from inferencepool_rollout.plan import Plan
 from inferencepool_rollout.plan_file import read_plan
 from inferencepool_rollout.preflight import preflight as run_checks
@@ -107,7 +107,7 @@ def preflight(file: File, context: Context = "") -> None:
     """Check all that has to be right before the next step."""
     tools = Tools.of(file, context)
     plan = tools.plan
-    route = read_snapshot(tools.client, plan.route.namespace, plan.route.release, ()).route
+    route = read_route(tools.client, plan.route.namespace, plan.route.release)
     step = following(plan, position(plan, route, tools.mover.record())) if route else plan.steps[0]
     checks = run_checks(gather(plan, tools.client, tools.helm, step))
     print_checks(CONSOLE, checks)
@@ -253,9 +253,7 @@ def import_route(
 def _dry_run(tools: Tools, steps: int | None = None) -> None:
     """Print where the rollout stands and the commands of its next steps."""
     plan = tools.plan
-    route = read_snapshot(tools.client, plan.route.namespace, plan.route.release, ()).route
-    if route is None:
-        raise Failure(f"there is no HTTPRoute {plan.route.namespace}/{plan.route.release}; install its release first")
+    route = live_route(tools.client, plan.route.namespace, plan.route.release)
     at = position(plan, route, tools.mover.record())
     CONSOLE.print(f"at {at.percent:g} %, next: {at.next}{f' ({at.why})' if at.why else ''}", markup=False)
     for step in [step for step in plan.steps if step.percent > at.percent][:steps]:

@@ -28,8 +28,6 @@ DURATION = re.compile(r"(\d+(?:\.\d+)?)([smh])")
 LONGEST_HOURS = 30 * 24
 CHART_MAX_STEP = 50
 """The default of the route chart's guards.maxStep."""
-WINDOW = "window"
-"""In a query: the length of the observation window so far."""
 
 
 def seconds(duration: object) -> float:
@@ -334,7 +332,7 @@ def level_of(alpha: float, steps: int, latencies: int) -> float:
 
 def names(old: str, new: str, namespace: str, window: str) -> Mapping[str, str]:
     """Return what the $names in a query stand for."""
-    return {"old": old, "new": new, "namespace": namespace, WINDOW: window}
+    return {"old": old, "new": new, "namespace": namespace, "window": window}
 
 
 def contradictions(plan: Plan, folder: Path) -> list[tuple[tuple[str | int, ...], str]]:

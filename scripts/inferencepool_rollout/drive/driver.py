@@ -23,8 +23,7 @@ from inferencepool_rollout.evidence.decision import Action, Decision
 from inferencepool_rollout.exit_codes import ExitCode
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.client import ApiFault, Client
-from inferencepool_rollout.kube.route import Route
-from inferencepool_rollout.kube.snapshot import Snapshot, read_snapshot
+from inferencepool_rollout.kube.snapshot import live_route, read_route, read_snapshot
 from inferencepool_rollout.plan import Plan, Step
 from inferencepool_rollout.preflight import preflight
 from inferencepool_rollout.preflight.check import print_checks
@@ -65,11 +64,13 @@ class Driver:
 
     def where(self) -> Position:
         """Tell where the rollout stands."""
-        return position(self.plan, self._route(), self.mover.record())
+        route = live_route(self.client, self.plan.route.namespace, self.plan.route.release)
+        return position(self.plan, route, self.mover.record())
 
     def begin(self) -> None:
         """Write into the log that a driver begins: at which percent, in which cluster, with which plan and pools."""
-        snapshot = self._snapshot(self.plan.old, self.plan.new)
+        route, pools = self.plan.route, (self.plan.old, self.plan.new)
+        snapshot = read_snapshot(self.client, route.namespace, route.release, pools)
         self.log.write(
             "start", percent=self._percent(), by=self.lease.me, plan=self.plan.model_dump(mode="json", by_alias=True),
             cluster=self.client.server, context=self.client.context,
@@ -217,7 +218,7 @@ class Driver:
     def _percent(self) -> float | None:
         """The new pool's live percent, None where the cluster does not say."""
         try:
-            found = self._snapshot().route
+            found = read_route(self.client, self.plan.route.namespace, self.plan.route.release)
         except ApiFault:
             return None
         return found.percent(pool_refs(self.plan, found)[1]) if found else None
@@ -225,18 +226,6 @@ class Driver:
     def _percent_text(self) -> str:
         percent = self._percent()
         return "an unknown weight (the API server does not answer)" if percent is None else f"{percent:g} %"
-
-    def _route(self) -> Route:
-        found = self._snapshot().route
-        if found is None:
-            raise Failure(
-                f"there is no HTTPRoute {self.plan.route.namespace}/{self.plan.route.release}; install its release "
-                f"first: helm install {self.plan.route.release} {self.plan.route.chart}"
-            )
-        return found
-
-    def _snapshot(self, *pools: str) -> Snapshot:
-        return read_snapshot(self.client, self.plan.route.namespace, self.plan.route.release, pools)
 
     def _observation(self) -> Observation:
         return Observation(self.plan, self.client, self.mover, self.lease, self.log, self.console, self.stopped)

@@ -22,7 +22,7 @@ from inferencepool_rollout.evidence.prometheus import Watch
 from inferencepool_rollout.evidence.trust import distrust
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.client import ASKED_SECONDS, ApiFault, Client
-from inferencepool_rollout.kube.snapshot import read_snapshot
+from inferencepool_rollout.kube.snapshot import read_route
 from inferencepool_rollout.plan import Plan, Step
 from inferencepool_rollout.progress import say
 
@@ -134,7 +134,7 @@ class _Cluster:
             self._lease.require()
             if hold := self._lease.on_hold():
                 return f"on hold: {hold}"
-            route = read_snapshot(self._client, self._plan.route.namespace, self._plan.route.release, ()).route
+            route = read_route(self._client, self._plan.route.namespace, self._plan.route.release)
         except ApiFault as fault:
             away = time.monotonic() - self._answered
             if away < OBSERVE_SECONDS * 2:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from inferencepool_rollout.drive.position import pool_refs
 from inferencepool_rollout.evidence.observed import observe
-from inferencepool_rollout.evidence.probe import completion, marks
+from inferencepool_rollout.evidence.probe import completion, marks, pods_by_side
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.client import Client
 from inferencepool_rollout.kube.route import Route
-from inferencepool_rollout.kube.snapshot import Snapshot, read_snapshot
+from inferencepool_rollout.kube.snapshot import live_route, read_snapshot
 from inferencepool_rollout.plan import Plan
 from inferencepool_rollout.traffic import load
 from inferencepool_rollout.traffic.answers import Answers
@@ -54,7 +54,7 @@ class Gateway:
         """
         until = time.monotonic() + self.follow
         while True:
-            route = self._route()
+            route = live_route(self.client, self.plan.route.namespace, self.plan.route.release)
             if arrived(route) and route.followed:
                 return route
             if time.monotonic() > until:
@@ -94,7 +94,7 @@ class Gateway:
             causes = ", ".join(f"{count} by {cause}" for cause, count in answers.causes().items())
             return "", f"{answers.lost} of {len(answers)} requests had no good answer ({causes})"
         snapshot = read_snapshot(self.client, plan.route.namespace, plan.route.release, (plan.old, plan.new))
-        seen = observe([(answers, "")], pods(snapshot, plan), marks(plan)).answered()
+        seen = observe([(answers, "")], pods_by_side(plan, snapshot.pools), marks(plan)).answered()
         others = {who: count for who, count in seen.items() if who != "old"}
         if others:
             sources = ", ".join(f"{count} from {_name(plan, who)}" for who, count in others.items())
@@ -102,20 +102,6 @@ class Gateway:
         if not seen:
             return "its answers do not name their pool, so the gateway's conditions are the only proof", ""
         return f"{seen['old']} of {len(answers)} requests were answered, all by {plan.old}", ""
-
-    def _route(self) -> Route:
-        snapshot = read_snapshot(self.client, self.plan.route.namespace, self.plan.route.release, ())
-        if snapshot.route is None:
-            raise Failure(f"there is no HTTPRoute {self.plan.route.namespace}/{self.plan.route.release}")
-        return snapshot.route
-
-
-def pods(snapshot: Snapshot, plan: Plan) -> dict[str, str]:
-    """Return the side, old or new, of each model server's pod."""
-    sides = {plan.old: "old", plan.new: "new"}
-    return {
-        pod.name: sides[name] for name, pool in snapshot.pools.items() if pool and name in sides for pod in pool.servers
-    }
 
 
 def _name(plan: Plan, who: str) -> str:

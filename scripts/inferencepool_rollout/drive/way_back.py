@@ -13,7 +13,7 @@ from inferencepool_rollout.exit_codes import ExitCode
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.client import ApiFault, Client
 from inferencepool_rollout.kube.route import PoolRef, Route
-from inferencepool_rollout.kube.snapshot import Snapshot, read_snapshot
+from inferencepool_rollout.kube.snapshot import Snapshot, live_route, read_snapshot
 from inferencepool_rollout.plan import Plan
 from inferencepool_rollout.progress import say
 
@@ -101,10 +101,7 @@ class WayBack:
         return route.gives_all_to(pool_refs(self.plan, route)[0])
 
     def _live(self) -> Route:
-        found = read_snapshot(self.client, self.plan.route.namespace, self.plan.route.release, ()).route
-        if found is None:
-            raise Failure(f"HTTPRoute {self.plan.route.namespace}/{self.plan.route.release} is gone")
-        return found
+        return live_route(self.client, self.plan.route.namespace, self.plan.route.release)
 
 
 def _all_to(route: Route, pool: PoolRef) -> dict[str, object]:

@@ -117,7 +117,7 @@ def decide(
     wrong_split: str = "",
     others: Sequence[Finding] = (),
 ) -> Decision:
-    """Decide about a step that has been looked at for `elapsed` s.
+    """Decide about a step that has been observed for `elapsed` s.
 
     `wrong_split` says what is wrong with the split; it holds the step, since no pool is to blame for it. `others` are
     objectives that were judged elsewhere (prometheus.py).

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -67,6 +67,12 @@ def marks(plan: Plan) -> dict[str, str]:
     return {f"{namespace}/{name}": side for side, name in (("old", plan.old), ("new", plan.new))}
 
 
+def pods_by_side(plan: Plan, pools: Mapping[str, Pool | None]) -> dict[str, str]:
+    """Return the side, old or new, of each model server's pod in the plan's pools."""
+    sides = {plan.old: "old", plan.new: "new"}
+    return {pod.name: side for name, side in sides.items() if (pool := pools.get(name)) for pod in pool.servers}
+
+
 @dataclass
 class Picks:
     """The picks of either pool's EPP since the first reading, everybody's requests counted; None where not known."""
@@ -97,10 +103,9 @@ class Probe:
         except ApiFault as fault:
             self.picks.why_unknown = dict.fromkeys(("old", "new"), str(fault))
             return
+        self._pods |= pods_by_side(self._plan, self._pools)
         for side, name in (("old", self._plan.old), ("new", self._plan.new)):
-            pool = self._pools.get(name)
-            self._pods |= {pod.name: side for pod in (pool.servers if pool else ())}
-            self.picks.counts[side], self.picks.why_unknown[side] = self._gained(side, pool)
+            self.picks.counts[side], self.picks.why_unknown[side] = self._gained(side, self._pools.get(name))
 
     def settled(self) -> float:
         """Return the Unix time before which every request has ended; call it before `fresh`."""

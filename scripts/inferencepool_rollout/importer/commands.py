@@ -1,4 +1,4 @@
-"""The commands that let Helm own what an import has looked at."""
+"""The commands that let Helm own the objects that an import has read."""
 
 from __future__ import annotations
 

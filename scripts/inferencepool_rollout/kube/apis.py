@@ -42,7 +42,6 @@ def _read() -> dict[str, tuple[Api, ...]]:
 
 APIS = _read()
 (ROUTES,) = APIS["routes"]
-(GATEWAYS,) = APIS["gateways"]
 (MODELS,) = APIS["models"]
 (PODS,) = APIS["pods"]
 (SERVICES,) = APIS["services"]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube import inference_pool
 from inferencepool_rollout.kube.apis import MODELS, PODS, POOLS, REWRITES, ROUTES, SERVICES
 from inferencepool_rollout.kube.client import ApiFault, Client, Manifest
@@ -122,10 +123,6 @@ class Snapshot:
     everywhere: bool = True
     """Whether `routes` has those of all namespaces, or only of this one because the others may not be read."""
 
-    def pool_of(self, pod: str) -> str:
-        """Return the name of the pool that selects a pod as model server; empty if none does."""
-        return next((name for name, pool in self.pools.items() if pool and pod in _names(pool.servers)), "")
-
     def shared_pods(self) -> list[str]:
         """Return the pods that more than one of the pools select."""
         names = [name for pool in self.pools.values() if pool for name in _names(pool.servers)]
@@ -138,6 +135,20 @@ class Snapshot:
         ]
 
 
+def read_route(client: Client, namespace: str, name: str) -> Route | None:
+    """Return the live HTTPRoute, None if there is none."""
+    live = client.get(ROUTES, namespace, name)
+    return Route(live) if live else None
+
+
+def live_route(client: Client, namespace: str, name: str) -> Route:
+    """Return the live HTTPRoute; raises Failure if there is none."""
+    found = read_route(client, namespace, name)
+    if found is None:
+        raise Failure(f"there is no HTTPRoute {namespace}/{name}; install its release first")
+    return found
+
+
 def read_snapshot(
     client: Client, namespace: str, route: str, pools: Iterable[str], *, models: bool = False, routes: bool = False
 ) -> Snapshot:
@@ -146,11 +157,11 @@ def read_snapshot(
     Raises ApiFault where the API server does not answer or what is needed may not be read.
     """
     found_routes, everywhere = _all_routes(client, namespace) if routes else ((), True)
-    live = client.get(ROUTES, namespace, route)
-    read = _pools(client, namespace, pools, Route(live) if live else None)
+    live = read_route(client, namespace, route)
+    read = _pools(client, namespace, pools, live)
     if models:
         read = {name: _with_models(client, namespace, pool) if pool else None for name, pool in read.items()}
-    return Snapshot(namespace, Route(live) if live else None, read, found_routes, everywhere)
+    return Snapshot(namespace, live, read, found_routes, everywhere)
 
 
 def read_pools(client: Client, namespace: str, pools: Iterable[str] | None = None) -> dict[str, Pool | None]:

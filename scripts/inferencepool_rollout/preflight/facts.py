@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from inferencepool_rollout.evidence.observed import observe
-from inferencepool_rollout.evidence.probe import Stream, completion, marks, streams
+from inferencepool_rollout.evidence.probe import Stream, completion, marks, pods_by_side, streams
 from inferencepool_rollout.evidence.prometheus import ask, filled
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.apis import LEASES, PODS, POOLS, ROUTES, SECRETS, SERVICES, Api
@@ -176,13 +176,7 @@ def _one(plan: Plan, snapshot: Snapshot, stream: Stream) -> Asked:
     answers = send(plan.gateway.url, stream.request, LoadPlan(count=1, workers=1, timeout=plan.probe.timeout))
     if answers.lost:
         return Asked(stream.name, stream.pool, "", f"{answers.reason[0]}: {answers.detail[0]}")
-    sides = {
-        pod.name: side
-        for side, name in (("old", plan.old), ("new", plan.new))
-        if (pool := snapshot.pools[name])
-        for pod in pool.servers
-    }
-    (by,) = observe([(answers, "")], sides, marks(plan)).pool.tolist()
+    (by,) = observe([(answers, "")], pods_by_side(plan, snapshot.pools), marks(plan)).pool.tolist()
     return Asked(stream.name, stream.pool, by)
 
 

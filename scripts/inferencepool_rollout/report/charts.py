@@ -55,7 +55,7 @@ def of_look(report: Report, look: Look) -> list[Chart]:
     """Return the charts of a step: how its split came to be known, and the distribution of each latency."""
     seen = percent(look.share.share)
     share = Chart(
-        "split", "New pool's share while it was looked at",
+        "split", "New pool's share while it was observed",
         f"Asked {look.percent} %, seen {seen}, between {percent(look.share.low)} and {percent(look.share.high)}.",
         partial(_split, look),
     )  # fmt: skip

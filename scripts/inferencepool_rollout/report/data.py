@@ -95,7 +95,7 @@ class Lost:
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """A step that was looked at, once: a driver that was started again looks anew.
+    """One observation of a step: a driver that was started again observes it anew.
 
     Times are Unix times in s. `since` is when the gateway followed (NaN: it never did), and the split counts from
     then on; `action` is the verdict, or UNJUDGED where the driver was stopped before it had one.

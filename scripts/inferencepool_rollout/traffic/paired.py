@@ -108,7 +108,7 @@ class Paired:
         """Whether the new pool's quartiles are, in the geometric mean, GROSS times `ratio` times as long, or longer.
 
         Equal pools do not differ so much over a minute, however little of their drift is seen; that is an assumption.
-        Since a window is looked at often, it must be GROSS_LATER times once the minute is over.
+        Since a window is judged often, it must be GROSS_LATER times once the minute is over.
         """
         if self.seconds < GROSS_SECONDS:
             return False
@@ -121,7 +121,7 @@ class Paired:
 
     @cached_property
     def _posterior(self) -> tuple[float, Floats]:
-        """The probability of a drift, and of each variance and memory at the percentile before it is looked at."""
+        """The probability of a drift, and of each variance and memory at the percentile before any request is seen."""
         scores = self._difference(self._scores[0], self._scores[1])
         weights, _ = drift.weigh(drift.prior(self.seconds), scores * math.sqrt(self._pairs), self._pairs * VARIANCES)
         return float(1 - weights[0].sum()), drift.elsewhere().T @ weights
