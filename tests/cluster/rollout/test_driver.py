@@ -111,7 +111,23 @@ def test_a_pool_that_is_worse_is_rolled_back_at_the_first_step(rollout: Rollout,
     assert (rollout.percent(new), rollout.percent("pool-old")) == (0, 100)
 
 
+def test_an_api_server_that_is_away_for_seconds_stops_no_rollout(rollout: Rollout) -> None:
+    rollout.to_old("pool-new")
+    command = rollout.command("run", steps=(10,))
+    with subprocess.Popen(
+        command, env=rollout.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as driver:
+        rollout.moved()
+        with api_server_stopped(rollout.namespace.cluster):
+            time.sleep(AWAY_SECONDS)
+        out, err = driver.communicate(timeout=SECONDS)
+    assert "Traceback" not in out + err
+    assert driver.returncode == ExitCode.DONE, out + err
+    assert "does not answer" in err
+
+
 def test_with_a_gitops_tool_it_writes_the_weights_and_finish_then_deletes_the_old_pool(rollout: Rollout) -> None:
+    # The last one of this file: it ends without pool-old.
     values = rollout.to_old("pool-new")
 
     def step() -> int:
@@ -136,18 +152,3 @@ def test_with_a_gitops_tool_it_writes_the_weights_and_finish_then_deletes_the_ol
     done = rollout.run("finish", "--yes", steps=(50, 100))
     assert done.returncode == ExitCode.DONE, done.stdout + done.stderr
     assert "pool-old" not in rollout.namespace.helm("list", "--short")
-
-
-def test_an_api_server_that_is_away_for_seconds_stops_no_rollout(rollout: Rollout) -> None:
-    rollout.to_old("pool-new")
-    command = rollout.command("run", steps=(10,))
-    with subprocess.Popen(
-        command, env=rollout.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as driver:
-        rollout.moved()
-        with api_server_stopped(rollout.namespace.cluster):
-            time.sleep(AWAY_SECONDS)
-        out, err = driver.communicate(timeout=SECONDS)
-    assert "Traceback" not in out + err
-    assert driver.returncode == ExitCode.DONE, out + err
-    assert "does not answer" in err
