@@ -16,7 +16,7 @@ from inferencepool_rollout.drive.run_log import RunLog
 from inferencepool_rollout.drive.screen import screen
 from inferencepool_rollout.drive.verify import Gateway
 from inferencepool_rollout.evidence.decision import Action, Decision, decide
-from inferencepool_rollout.evidence.observed import Observed, joined
+from inferencepool_rollout.evidence.observed import Observed, Unsettled, joined
 from inferencepool_rollout.evidence.probe import Probe, probing
 from inferencepool_rollout.evidence.prometheus import Watch
 from inferencepool_rollout.evidence.trust import distrust
@@ -97,13 +97,15 @@ class Observation:
         started = time.monotonic()
         with Display(console=self.console, auto_refresh=False, transient=not self.console.is_terminal) as display:
             while True:
-                settled, fresh = probe.settled(), probe.fresh()
+                in_flight, now, settled, fresh = probe.in_flight(), time.time(), probe.settled(), probe.fresh()
                 self.log.answers(fresh)
                 everything = joined(everything, fresh)
-                fair = everything.where(everything.started < settled)
+                is_fair = everything.started < settled
+                fair, unsettled = everything.where(is_fair), Unsettled(everything.where(~is_fair), in_flight, now)
                 elapsed = time.monotonic() - started
                 wrong = distrust(step, fair.since(since))
-                decision = decide(self.plan, step, fair, elapsed, wrong, watch.findings(time.time() - since))
+                others = watch.findings(time.time() - since)
+                decision = decide(self.plan, step, fair, elapsed, wrong, others, unsettled)
                 if decision.action is Action.PROMOTE and (behind := probe.behind()):
                     late = elapsed >= step.longest
                     decision = Decision(Action.HOLD if late else Action.WAIT, behind, decision.findings)

@@ -31,11 +31,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
-from inferencepool_rollout.evidence.observed import Observed
+from inferencepool_rollout.evidence.observed import Observed, Unsettled
 from inferencepool_rollout.plan import ErrorRate, Latency, Plan, Step, Unit
 from inferencepool_rollout.traffic import bursts
-from inferencepool_rollout.traffic.paired import EARLIEST, FEWEST_BEYOND, Paired, Series
+from inferencepool_rollout.traffic.paired import EARLIEST, FEWEST_BEYOND, Paired
 from inferencepool_rollout.traffic.sequential import anytime_interval
+from inferencepool_rollout.traffic.series import Series
 
 LEVEL_SHARE, MISS_SHARE, EARLY_SHARE = 1 / 2, 1 / 2, 1 / 10
 """Of level and miss, what the evidence of one window may spend, and of miss while it is short (Paired.early)."""
@@ -116,13 +117,15 @@ def decide(
     elapsed: float,
     wrong_split: str = "",
     others: Sequence[Finding] = (),
+    unsettled: Unsettled | None = None,
 ) -> Decision:
     """Decide about a step that has been observed for `elapsed` s.
 
     `wrong_split` says what is wrong with the split; it holds the step, since no pool is to blame for it. `others` are
-    objectives that were judged elsewhere (prometheus.py).
+    objectives that were judged elsewhere (prometheus.py). `observed` is a fair sample: every request that was sent
+    before some moment. What was sent later is `unsettled`.
     """
-    findings = (*judge(plan, observed), *others)
+    findings = (*judge(plan, observed, unsettled), *others)
     violated = [finding for finding in findings if finding.state is State.VIOLATED]
     undecided = [finding.name for finding in findings if finding.state is State.OPEN]
     if violated:
@@ -138,13 +141,14 @@ def decide(
     return Decision(Action.WAIT, "", findings)
 
 
-def judge(plan: Plan, observed: Observed) -> tuple[Finding, ...]:
+def judge(plan: Plan, observed: Observed, unsettled: Unsettled | None = None) -> tuple[Finding, ...]:
     """Judge every objective of the plan by what was observed."""
-    began = float(observed.started.min(initial=math.inf))
+    began = float(observed.started.min(initial=unsettled.began() if unsettled else math.inf))
     latencies = (
         judge_latency(
-            each, observed.series(each.metric, "old"), observed.series(each.metric, "new"), plan.level, plan.miss,
-            began=began, earliest=plan.decision.earliest,
+            each, observed.series(each.metric, "old", unsettled), observed.series(each.metric, "new", unsettled),
+            plan.level, plan.miss, began=began, earliest=plan.decision.earliest,
+            now=unsettled.now if unsettled else -math.inf,
         )
         for each in plan.latency
     )  # fmt: skip
@@ -170,16 +174,24 @@ def judge_errors(objective: ErrorRate, failures: npt.NDArray[np.bool_], level: f
 
 
 def judge_latency(
-    objective: Latency, old: Series, new: Series, level: float, miss: float, *, began: float, earliest: float = EARLIEST
+    objective: Latency,
+    old: Series,
+    new: Series,
+    level: float,
+    miss: float,
+    *,
+    began: float,
+    earliest: float = EARLIEST,
+    now: float = -math.inf,
 ) -> Finding:
     """Judge a percentile from the requests of either pool in a window that began at `began` (on the series' clock).
 
-    `earliest`: the plan's decision.earliest (s).
+    `earliest`: the plan's decision.earliest (s); `now`: the time for which requests are pending.
     """
-    paired = Paired(old, new, objective.percentile / 100, began, earliest)
+    paired = Paired(old, new, objective.percentile / 100, began, earliest, now)
     low, high = _bounds(paired, level, miss)
     state = latency_state(objective, paired, level, miss)
-    if not len(old.ended):
+    if not len(old.ended) and not len(old.unsettled):
         state = State.UNKNOWN
     return Finding(objective.name, paired.ratio(), low, high, objective.accept, objective.detect, state)
 

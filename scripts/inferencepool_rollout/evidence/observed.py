@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from inferencepool_rollout.traffic.answers import Answers
-from inferencepool_rollout.traffic.paired import Series
+from inferencepool_rollout.traffic.load import Pending
 from inferencepool_rollout.traffic.quantiles import Floats
+from inferencepool_rollout.traffic.series import Series
 
 NOBODY = ""
 NOBODY_AND_LED_TO_OLD = "nobody, led to old"
@@ -92,13 +94,18 @@ class Observed:
         latencies: Floats = values[kept]
         return latencies
 
-    def series(self, metric: str, pool: str) -> Series:
-        """Return the same latencies in the order in which the requests ended (Unix time)."""
+    def series(self, metric: str, pool: str, unsettled: Unsettled | None = None) -> Series:
+        """Return the same latencies in the order in which the requests ended (Unix time), and what is unsettled."""
         values: Floats = getattr(self, metric)
         kept = self.good & (self.pool == pool) & ~np.isnan(values)
         ended = (self.started + self.e2e)[kept]
         order = np.argsort(ended, kind="stable")
-        return Series(ended[order], values[kept][order])
+        if unsettled is None:
+            return Series(ended[order], values[kept][order])
+        return Series(
+            ended[order], values[kept][order], unsettled.ended.latency(metric, pool),
+            unsettled.in_flight.least(metric, pool),
+        )  # fmt: skip
 
     def answered(self) -> dict[str, int]:
         """Count the answers of the split by who gave them, good or not; those that name nobody are left out."""
@@ -115,6 +122,40 @@ class Observed:
         return Observed(**{name: getattr(self, name)[kept] for name in self.__dataclass_fields__})
 
 
+@dataclass(frozen=True, eq=False)
+class InFlight:
+    """Requests in flight, one entry each: their least latencies (s; NaN where not known), and who will answer.
+
+    Who does not show yet counts as "old": it makes the old pool look slower, so it is no evidence against the new one.
+    """
+
+    ttft: Floats
+    e2e: Floats
+    pool: npt.NDArray[np.str_]
+
+    def least(self, metric: str, pool: str) -> Floats:
+        """Return the least latencies of a pool's requests; none for tpot, which may get shorter."""
+        if metric not in ("ttft", "e2e"):
+            return np.array([])
+        values: Floats = getattr(self, metric)
+        known: Floats = values[(self.pool == pool) & ~np.isnan(values)]
+        return known
+
+
+@dataclass(frozen=True, eq=False)
+class Unsettled:
+    """What was sent since the oldest request in flight: requests that ended, and those in flight, at `now` (Unix)."""
+
+    ended: Observed
+    in_flight: InFlight
+    now: float
+
+    def began(self) -> float:
+        """When the first of them was sent (Unix time)."""
+        in_flight = self.now - self.in_flight.e2e
+        return float(min(self.ended.started.min(initial=math.inf), in_flight.min(initial=math.inf)))
+
+
 def joined(*parts: Observed) -> Observed:
     """Return the requests of all parts (one at least)."""
     return Observed(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in Observed.__dataclass_fields__})
@@ -128,6 +169,19 @@ def observe(parts: Sequence[tuple[Answers, str]], pods: Mapping[str, str], pools
     were sent.
     """
     return joined(*(_load(answers, led, pods, pools) for answers, led in parts))
+
+
+def observe_in_flight(
+    parts: Sequence[tuple[Sequence[Pending], str]], pods: Mapping[str, str], pools: Mapping[str, str]
+) -> InFlight:
+    """Join the requests in flight of loads, each with the pool that has given all its answers ("" for several)."""
+    rows = [(each, _pool(pools.get(each.pool, each.pool), pods.get(each.pod, ""), each.pod) or always or "old")
+            for pending, always in parts for each in pending]  # fmt: skip
+    return InFlight(
+        ttft=np.array([each.ttft for each, _ in rows], np.float64),
+        e2e=np.array([each.e2e for each, _ in rows], np.float64),
+        pool=np.array([who for _, who in rows], np.str_),
+    )
 
 
 def _load(answers: Answers, led: str, pods: Mapping[str, str], pools: Mapping[str, str]) -> Observed:

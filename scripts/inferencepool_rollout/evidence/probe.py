@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from inferencepool_rollout.evidence.observed import Observed, observe
+from inferencepool_rollout.evidence.observed import InFlight, Observed, joined, observe, observe_in_flight
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.client import ASKED_SECONDS, ApiFault, Client
 from inferencepool_rollout.kube.snapshot import Pool, read_pools
@@ -87,6 +87,7 @@ class Probe:
     def __init__(self, plan: Plan, client: Client, loads: Sequence[tuple[Stream, Load]]) -> None:
         self._plan, self._client, self._loads = plan, client.with_patience(0, ASKED_SECONDS), loads
         self._taken = [0 for _ in loads]
+        self._answered: list[set[str]] = [set() for _ in loads]
         self._pods: dict[str, str] = {}
         self._pools: dict[str, Pool | None] = {}
         self._first: dict[str, int] = {}
@@ -111,6 +112,17 @@ class Probe:
         """Return the Unix time before which every request has ended; call it before `fresh`."""
         return min(each.settled() for _, each in self._loads)
 
+    def in_flight(self) -> InFlight:
+        """Return the requests in flight; called before `fresh`, none is missing from both.
+
+        Before an answer's head comes, only the earlier answers of its load show who gives it: if all came from the pool
+        that the headers ask for, so does this one.
+        """
+        parts = []
+        for (stream, each), answered in zip(self._loads, self._answered, strict=True):
+            parts.append((each.pending(), stream.pool if answered == {stream.pool} else ""))
+        return observe_in_flight(parts, self._pods, marks(self._plan))
+
     def fresh(self) -> Observed:
         """Return what has ended since the last call."""
         parts = []
@@ -121,7 +133,10 @@ class Probe:
         known = {pod for answers, _ in parts for pod in answers.by_pod()}
         if known - {""} - self._pods.keys() or time.monotonic() - self._read_at > POOLS_SECONDS:
             self.refresh()
-        return observe(parts, self._pods, marks(self._plan))
+        observed = [observe([part], self._pods, marks(self._plan)) for part in parts]
+        for seen, answered in zip(observed, self._answered, strict=True):
+            answered.update(seen.pool[seen.good].tolist())
+        return joined(*observed)
 
     def behind(self) -> str:
         """Say why the probe does not send as the plan says; empty while it does.

@@ -24,7 +24,7 @@ import uvloop
 
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.traffic.answers import Answer
-from inferencepool_rollout.traffic.load import Load, Plan
+from inferencepool_rollout.traffic.load import Load, Pending, Plan
 from inferencepool_rollout.traffic.request import Completion
 
 REPORT_SECONDS = 0.1
@@ -39,6 +39,7 @@ class _Report(NamedTuple):
     number: int
     clock: float
     settled: float
+    pending: list[Pending]
     rows: list[Answer]
     behind: str
     late: str
@@ -51,11 +52,15 @@ class LoadApart(Load):
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         super().__init__()
         self.process = process
-        self._report = _Report(0, 0, -math.inf, [], "", "", None)
+        self._report = _Report(0, 0, -math.inf, [], [], "", "", None)
 
     def settled(self) -> float:
         """See Load."""
         return self._report.settled
+
+    def pending(self) -> list[Pending]:
+        """See Load."""
+        return self._report.pending
 
     def behind(self) -> str:
         """See Load."""
@@ -158,13 +163,16 @@ async def _run(tasks: Sequence[Task], reports: queue.SimpleQueue[list[_Report] |
             load.failed = error if isinstance(error, Failure) else Failure(f"the load failed: {error!r}")
 
     def report() -> None:
-        # `settled` before `taken`, see Load.settled.
+        # `settled` and `pending` before `taken`, as Load says.
         reports.put(
             [
-                _Report(number, load.clock, load.settled(), load.taken(), load.behind(), load.late(), load.failed)
+                _Report(
+                    number, load.clock, load.settled(), load.pending(), load.taken(), load.behind(), load.late(),
+                    load.failed,
+                )
                 for number, load in enumerate(loads)
             ]
-        )
+        )  # fmt: skip
 
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop)
     running = asyncio.gather(*(run(load, task) for load, task in zip(loads, tasks, strict=True)))

@@ -9,13 +9,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import aiohttp
 import uvloop
 
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.traffic.answers import Answer, Answers
+from inferencepool_rollout.traffic.received import Received, printable
 from inferencepool_rollout.traffic.request import Completion, exchange
 
 LATE_SECONDS = 0.05
@@ -65,6 +67,30 @@ class Plan:
             sent += 1
 
 
+class Pending(NamedTuple):
+    """A request in flight: what its answer's head said so far, and the least latencies (s) that it can still have."""
+
+    ttft: float
+    """Until now, or until the first bytes of the body came, which may hold no token; NaN unless a stream is asked."""
+    e2e: float
+    pool: str
+    pod: str
+
+
+@dataclass
+class _Sent:
+    """A request that a worker has taken."""
+
+    due: float
+    late: float = 0.0
+    seen: Received = field(default_factory=Received)
+
+    def pending(self, now: float, stream: bool) -> Pending:
+        start, first = self.due + self.late, self.seen.times[0] if self.seen.times else now
+        ttft = first - start if stream else math.nan
+        return Pending(ttft, now - start, printable(self.seen.pool), printable(self.seen.pod))
+
+
 class Load:
     """A load under way or ended. Where it ended by a fault, whoever asks what it saw gets the Failure."""
 
@@ -75,7 +101,8 @@ class Load:
         self._rows: list[Answer] = []
         self._late: deque[float] = deque(maxlen=RECENT)
         self.clock = time.time() - time.perf_counter()  # Unix time less the rows' clock, in s
-        self._in_flight: dict[int, float] = {}  # worker -> when its request was due
+        self._in_flight: dict[int, _Sent] = {}  # worker -> its request
+        self._stream = False
         self._last = -math.inf  # when the last request that a worker took was due
         self._plan: Plan | None = None  # while there are requests to take
 
@@ -99,8 +126,13 @@ class Load:
 
         Of the requests before it none is missing because it is slow, so their answers are a fair sample.
         """
-        last, in_flight = self._last, list(self._in_flight.values())
+        last, in_flight = self._last, [each.due for each in list(self._in_flight.values())]
         return min(in_flight) + self.clock if in_flight else math.nextafter(last + self.clock, math.inf)
+
+    def pending(self) -> list[Pending]:
+        """Return the requests in flight; called before `answers`, none is missing from both."""
+        now = time.perf_counter()
+        return [each.pending(now, self._stream) for each in list(self._in_flight.values()) if each.due < now]
 
     def behind(self) -> str:
         """Say why an open loop does not send at its rate; empty while it does.
@@ -140,23 +172,25 @@ class Load:
 
         async def work(session: aiohttp.ClientSession, worker: int) -> None:
             for when in due:
-                self._in_flight[worker] = self._last = when
+                self._last = when
+                self._in_flight[worker] = sent = _Sent(when)
                 queued = max(time.perf_counter() - when, 0.0)
                 while (delay := when - time.perf_counter()) > 0 and not self._stopped.is_set():
                     await asyncio.sleep(min(delay, _NAP))
                 if self._stopped.is_set():
                     break
-                late = max(time.perf_counter() - when - queued, 0.0)
+                sent.late = max(time.perf_counter() - when - queued, 0.0)
                 answer = await exchange(
-                    session, target, body, stream=request.stream, start=when, late=late, queued=queued
-                )
+                    session, target, body, stream=request.stream, start=when, seen=sent.seen, late=sent.late,
+                    queued=queued,
+                )  # fmt: skip
                 self._rows.append(answer)
-                self._late.append(late)
+                self._late.append(sent.late)
                 del self._in_flight[worker]
             self._plan = None
             self._in_flight.pop(worker, None)
 
-        self._plan = plan
+        self._plan, self._stream = plan, request.stream
         try:
             async with (
                 aiohttp.ClientSession(

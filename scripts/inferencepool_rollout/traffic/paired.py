@@ -19,7 +19,6 @@ and before three times that where the pools are seen to drift apart on their own
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -27,39 +26,31 @@ from scipy.special import ndtr, ndtri, stdtr
 
 from inferencepool_rollout.traffic import drift
 from inferencepool_rollout.traffic.drift import BLOCKS, VARIANCES, Floats
+from inferencepool_rollout.traffic.gross import grossly_slower, least_ratio
+from inferencepool_rollout.traffic.series import Series
 
 EARLIEST = 100.0  # s
 SETTLED = 3  # times `earliest`
 SEEN_DRIFT = 0.1  # probability of a drift from which on it counts as seen
 FEWEST_BEYOND = 5  # requests of either pool beyond the percentile
-GROSS, GROSS_LATER, GROSS_REQUESTS = 5.0, 7.5, 20
-GROSS_SECONDS, GROSS_LATER_SECONDS = 50.0, 75.0
-GROSS_MARKS = (0.25, 0.5, 0.75)
 NEVER = 1e-300
-
-
-@dataclass(frozen=True, eq=False)
-class Series:
-    """Requests of one pool, by the time at which they ended: `ended` (s, any clock) and `latency` (s), same length.
-
-    `pending` are the ages (s) of requests that have not ended, which will take that long at least.
-    """
-
-    ended: Floats
-    latency: Floats
-    pending: Floats = field(default_factory=lambda: np.array([]))
-
-    def until(self, time: float) -> Series:
-        """Return the requests that had ended by `time`."""
-        count = int(np.searchsorted(self.ended, time, "right"))
-        return Series(self.ended[:count], self.latency[:count])
 
 
 class Paired:
     """What two pools' requests say about the ratio of their q-quantiles (0 < q < 1), new to old."""
 
-    def __init__(self, old: Series, new: Series, q: float, began: float, earliest: float = EARLIEST) -> None:
+    def __init__(
+        self,
+        old: Series,
+        new: Series,
+        q: float,
+        began: float,
+        earliest: float = EARLIEST,
+        now: float = -math.inf,
+    ) -> None:
+        """Compare requests of a window that began at `began`; `now` is the time for which they are pending."""
         self._old, self._new, self._q, self._began, self._earliest = old, new, q, began, earliest
+        self._now = now
         self._order_old, self._order_new = np.argsort(old.latency), np.argsort(new.latency)
         self._sorted_old, self._sorted_new = old.latency[self._order_old], new.latency[self._order_new]
 
@@ -88,9 +79,9 @@ class Paired:
         return Paired(self._old.until(time), self._new.until(time), self._q, self._began, self._earliest)
 
     def ratio(self) -> float:
-        """Return the ratio of the percentiles seen, NaN without requests."""
+        """Return the ratio of the percentiles seen; without a fair sample gross.least_ratio."""
         if not (len(self._sorted_old) and len(self._sorted_new)):
-            return math.nan
+            return least_ratio(self._old, self._new)
         return float(np.quantile(self._sorted_new, self._q) / np.quantile(self._sorted_old, self._q))
 
     def evidence(self, ratio: float) -> float:
@@ -105,19 +96,8 @@ class Paired:
         return math.copysign(-float(ndtri(max(float((weights * tails).sum()), NEVER))), apart)
 
     def grossly(self, ratio: float) -> bool:
-        """Whether the new pool's quartiles are, in the geometric mean, GROSS times `ratio` times as long, or longer.
-
-        Equal pools do not differ so much over a minute, however little of their drift is seen; that is an assumption.
-        Since a window is judged often, it must be GROSS_LATER times once the minute is over.
-        """
-        if self.seconds < GROSS_SECONDS:
-            return False
-        new = np.concatenate([self._sorted_new, self._new.pending])
-        if min(len(new), len(self._sorted_old)) < GROSS_REQUESTS:
-            return False
-        factor = GROSS if self.seconds < GROSS_LATER_SECONDS else GROSS_LATER
-        quartiles = [np.quantile(values, GROSS_MARKS) for values in (new, self._sorted_old)]
-        return bool(np.log(quartiles[0] / quartiles[1]).mean() >= math.log(factor * ratio))
+        """Whether the new pool is so much slower than `ratio` times the old one that a minute shows it (gross.py)."""
+        return grossly_slower(self._old, self._new, self._began, max(self._now, self._began + self.seconds), ratio)
 
     @cached_property
     def _posterior(self) -> tuple[float, Floats]:

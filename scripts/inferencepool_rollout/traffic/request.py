@@ -66,16 +66,17 @@ async def exchange(
     *,
     stream: bool,
     start: float,
+    seen: Received,
     late: float = 0.0,
     queued: float = 0.0,
 ) -> Answer:
     """Send one request and wait for the end of its answer; whatever comes of it is an Answer, never an exception.
 
-    `start`: the time.perf_counter() from which the answer's times count; `late`, `queued`: see Answers. aiohttp
+    `start`: the time.perf_counter() from which the answer's times count; `seen` takes what comes, for others to look at
+    meanwhile; `late`, `queued`: see Answers. aiohttp
     resends only idempotent methods on a connection that it finds closed, and POST is none, so a dead connection is a
     recorded failure.
     """
-    seen = Received()
     failed: Exception | None = None
     try:
         async with session.post(url, data=body, allow_redirects=False) as response:

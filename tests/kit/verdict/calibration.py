@@ -11,15 +11,18 @@ import numpy as np
 
 from inferencepool_rollout.evidence.decision import State, latency_state
 from inferencepool_rollout.plan import Latency
-from inferencepool_rollout.traffic.paired import Paired, Series
+from inferencepool_rollout.traffic.paired import Paired
+from inferencepool_rollout.traffic.series import Series
 from kit.verdict.judges import Judge, driver
-from kit.verdict.traffic import STEP_SECONDS, Draw, Pair, Trace, drifting, steady, traced
+from kit.verdict.traffic import STEP_SECONDS, Draw, Pair, Trace, drifting, seen, steady, traced
 
 LEVEL, MISS = 0.01 / (5 * 4), 0.01  # alpha 1 % over 5 steps of 4 objectives; power 99 %
 OBJECTIVES = (("ttft", 95, 1.3, 2.0), ("ttft", 95, 1.1, 1.5), ("e2e", 95, 1.1, 1.5), ("e2e", 50, 1.1, 1.3))
 MEMORIES = (10, 60, 300)  # s
 SQUEEZES = (0.5, 0.42, 0.38, 0.35)  # of the trace's time: pools that keep up, then bursts that queue
-LOOKS = sorted({*range(20, 201, 20), *(round(x / 20) * 20 for x in np.geomspace(200, STEP_SECONDS, 20))})  # s
+SOON_LOOKS = (20, 40, *range(50, 61, 2))
+LATER_LOOKS = (round(x / 20) * 20 for x in np.geomspace(200, STEP_SECONDS, 20))
+LOOKS = sorted({*SOON_LOOKS, *range(60, 75, 4), *range(80, 201, 20), *LATER_LOOKS})  # s
 SLOW, SOON = 10.0, 60  # times as slow as the old pool; s
 
 Objective = tuple[str, float, float, float]
@@ -99,8 +102,8 @@ def _row(name: str, kind: str, objective: Objective, ends: Sequence[tuple[str, f
 class _Shared(Paired):
     """Evidence that is found once for each ratio."""
 
-    def __init__(self, old: Series, new: Series, q: float) -> None:
-        super().__init__(old, new, q, 0.0)
+    def __init__(self, old: Series, new: Series, q: float, now: float) -> None:
+        super().__init__(old, new, q, 0.0, now=now)
         self._found: dict[float, float] = {}
         self._parts: dict[float, _Shared] = {}
 
@@ -112,7 +115,7 @@ class _Shared(Paired):
     def until(self, share: float) -> _Shared:
         if share not in self._parts:
             time = share * self.seconds
-            self._parts[share] = _Shared(self._old.until(time), self._new.until(time), self._q)
+            self._parts[share] = _Shared(self._old.until(time), self._new.until(time), self._q, time)
         return self._parts[share]
 
 
@@ -146,7 +149,6 @@ class _Scaled(_Shared):
 
 def _driver_outcomes(pair: Pair, cases: Sequence[tuple[Objective, float]]) -> list[tuple[str, float]]:
     ends: list[tuple[str, float]] = [("open", STEP_SECONDS)] * len(cases)
-    series = {metric: [pool.series(metric) for pool in pair] for metric in {case[0][0] for case in cases}}
     for look in LOOKS:
         windows: dict[tuple[str, float], _Shared] = {}
         for number, (objective, factor) in enumerate(cases):
@@ -154,8 +156,7 @@ def _driver_outcomes(pair: Pair, cases: Sequence[tuple[Objective, float]]) -> li
                 continue
             metric, percentile, accept, detect = objective
             if (metric, percentile) not in windows:
-                old, new = (Series(*each).until(look) for each in series[metric])
-                windows[metric, percentile] = _Shared(old, new, percentile / 100)
+                windows[metric, percentile] = _Shared(*seen(pair, metric, look), percentile / 100, look)
             judged = Latency(metric="e2e", percentile=percentile, accept=accept, detect=detect)
             state = latency_state(judged, _Scaled(windows[metric, percentile], factor), LEVEL, MISS)
             if state is not State.OPEN:
@@ -168,12 +169,11 @@ def outcome(
 ) -> tuple[str, float]:
     """Return how a step ends, and after how many seconds, if the new pool's latencies are multiplied by `factor`."""
     metric, percentile, accept, detect = objective
-    old, new = pair[0].series(metric), pair[1].times(factor).series(metric)
+    scaled = pair[0], pair[1].times(factor)
     for look in looks:
         if factor == SLOW and look > SOON:
             break
-        seen = [(at[: (n := int(np.searchsorted(at, look)))], latency[:n]) for at, latency in (old, new)]
-        state = judge(seen[0], seen[1], accept, detect, percentile, LEVEL, MISS)
+        state = judge(*seen(scaled, metric, look), look, accept, detect, percentile, LEVEL, MISS)
         if state != "open":
             return state, look
     return "open", STEP_SECONDS

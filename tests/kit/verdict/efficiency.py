@@ -17,6 +17,7 @@ import numpy as np
 from scipy.special import ndtri
 from scipy.stats import norm
 
+from inferencepool_rollout.traffic.series import Series
 from kit.verdict.calibration import LEVEL, MISS
 from kit.verdict.judges import Judge
 from kit.verdict.traffic import PROBE_RATE, STEADY_SPREAD
@@ -67,11 +68,9 @@ def _end(
     at = [np.sort(rng.uniform(0, most / PROBE_RATE, most)) for _ in range(2)]
     latency = [rng.lognormal(math.log(0.2 * factor), STEADY_SPREAD, most) for factor in (1.0, ratio)]
     for requests in np.arange(STEP, LONGEST, STEP) * fixed:
-        seen = [
-            (t[: (n := int(np.searchsorted(t, requests / PROBE_RATE)))], x[:n])
-            for t, x in zip(at, latency, strict=True)
-        ]
-        state = judge(seen[0], seen[1], accept, detect, percentile, LEVEL, MISS)
+        now = float(requests) / PROBE_RATE
+        old, new = (Series(*each).until(now) for each in zip(at, latency, strict=True))
+        state = judge(old, new, now, accept, detect, percentile, LEVEL, MISS)
         if state != "open":
             return state, float(requests)
     return "open", LONGEST * fixed

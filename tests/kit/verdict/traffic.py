@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import lfilter
 
+from inferencepool_rollout.traffic.series import Series
 from kit.verdict.servers import Floats, Integers, batching_server
 
 STEP_SECONDS, PROBE_RATE = 1800, 6.7  # of a step, and requests/s to each pool
@@ -45,12 +46,39 @@ class Pool:
         latency: Floats = getattr(self, metric)[order]
         return ended[order], latency
 
+    def oldest_in_flight(self, now: float) -> float:
+        """Return when the oldest request was sent that is in flight at `now`, infinite without any."""
+        in_flight = (self.started <= now) & (self.started + self.e2e > now)
+        return float(self.started[in_flight].min(initial=math.inf))
+
+    def seen(self, metric: str, now: float, settled: float) -> Series:
+        """Return what the probe has seen at `now`, if every request before `settled` has ended."""
+        ended, latency = self.started + self.e2e, self.ttft if metric == "ttft" else self.e2e
+        done, fair = ended <= now, self.started < settled
+        order = np.argsort(ended[done & fair], kind="stable")
+        in_flight = (self.started < now) & ~done
+        return Series(
+            ended[done & fair][order],
+            latency[done & fair][order],
+            latency[done & ~fair],
+            np.minimum(latency, now - self.started)[in_flight],
+        )
+
     def times(self, factor: float) -> Pool:
         """Return the same requests with every latency, and so every percentile, multiplied by `factor`."""
         return Pool(self.started, self.ttft * factor, self.e2e * factor)
 
 
 Pair = tuple[Pool, Pool]
+
+
+def seen(pair: Pair, metric: str, now: float) -> tuple[Series, Series]:
+    """Return what the probe has seen of both pools at `now` (s since the step began)."""
+    settled = min(pool.oldest_in_flight(now) for pool in pair)
+    old, new = (pool.seen(metric, now, settled) for pool in pair)
+    return old, new
+
+
 Draw = Callable[[Random, float], Pair]  # (random numbers, how much slower the new pool's servers are) -> old, new
 
 

@@ -13,10 +13,10 @@ import pytest
 from scipy.stats import binom
 
 from inferencepool_rollout.evidence.decision import Action, State, decide, fewest_requests, judge_errors, judge_latency
-from inferencepool_rollout.evidence.observed import Observed, joined
+from inferencepool_rollout.evidence.observed import InFlight, Observed, Unsettled, joined
 from inferencepool_rollout.plan import ErrorRate, Latency, Plan
-from inferencepool_rollout.traffic.paired import Series
 from inferencepool_rollout.traffic.quantiles import log_e_above, lower_bound, upper_bound
+from inferencepool_rollout.traffic.series import Series
 from kit.plans import altered, plan_of
 
 Draws = Callable[[np.random.Generator, int], npt.NDArray[np.float64]]
@@ -208,3 +208,18 @@ def test_fewer_requests_than_the_fewest_never_pass(plan: Plan) -> None:
         drawn(rng, 5000, exponential(1.0), errors=0.0, share=0.0),
     )
     assert decide(plan, plan.steps[0], fast, 100).action is Action.WAIT
+
+
+def test_a_pool_that_has_not_answered_for_a_minute_is_rolled_back_by_its_requests_in_flight(plan: Plan) -> None:
+    """The old pool's answers that are sent after the oldest of them are no fair sample, but they are evidence."""
+    fast = drawn(np.random.default_rng(9), 600, exponential(0.1), errors=0.0, share=0.0)
+    fast = Observed(**{**vars(fast), "started": fast.started / 10})
+    ages = np.linspace(0.1, 60, 600)
+    hanging = Unsettled(fast, InFlight(ages, ages, np.full(600, "new")), now=60.0)
+    nothing = fast.where(fast.started < 0)
+    decision = decide(plan, plan.steps[0], nothing, elapsed=60, unsettled=hanging)
+    assert decision.action is Action.ROLL_BACK
+    assert "TTFT" in decision.why
+    assert "nothing seen" not in decision.why
+    split_evenly = Unsettled(fast, InFlight(ages, ages, np.full(600, "old")), now=60.0)
+    assert decide(plan, plan.steps[0], nothing, elapsed=60, unsettled=split_evenly).action is Action.WAIT

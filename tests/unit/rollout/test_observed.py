@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
-from inferencepool_rollout.evidence.observed import CONTRADICTED, Observed, observe
+from inferencepool_rollout.evidence.observed import CONTRADICTED, Observed, observe, observe_in_flight
 from inferencepool_rollout.traffic.answers import Answer, Answers, Cause
+from inferencepool_rollout.traffic.load import Pending
 
 PODS = {"pool-old-1": "old", "pool-new-1": "new"}
 POOLS = {"pool-old": "old", "pool-new": "new"}
@@ -61,3 +64,28 @@ def test_a_failure_that_names_nobody_counts_against_the_new_pool_unless_the_old_
 def test_latencies_are_those_that_the_load_measured() -> None:
     seen = observed("pool-new", "")
     assert np.array([seen.ttft[0], seen.tpot[0], seen.e2e[0]]) == pytest.approx([0.05, 0.01, 0.1])
+
+
+@pytest.mark.parametrize(
+    ("mark", "pod", "always", "pool"),
+    [
+        ("pool-new", "", "", "new"),
+        ("", "pool-new-1", "", "new"),
+        ("pool-new", "", "old", "new"),
+        ("", "", "new", "new"),
+        ("", "", "", "old"),
+        ("pool-new", "pool-old-1", "new", CONTRADICTED),
+    ],
+)
+def test_a_request_in_flight_is_attributed_by_its_head_else_by_its_loads_answers_else_it_is_no_evidence(
+    mark: str, pod: str, always: str, pool: str
+) -> None:
+    seen = observe_in_flight([([Pending(1.0, 2.0, mark, pod)], always)], PODS, POOLS)
+    assert seen.pool.tolist() == [pool]
+    assert (seen.least("ttft", pool).tolist(), seen.least("e2e", pool).tolist()) == ([1.0], [2.0])
+    assert seen.least("tpot", pool).tolist() == []
+
+
+def test_a_whole_body_in_flight_has_no_first_token_to_wait_for() -> None:
+    seen = observe_in_flight([([Pending(math.nan, 2.0, "pool-new", "")], "")], PODS, POOLS)
+    assert (seen.least("ttft", "new").size, seen.least("e2e", "new").size) == (0, 1)

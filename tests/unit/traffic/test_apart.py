@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
@@ -9,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+from aiohttp import web
 
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.traffic.apart import apart
@@ -53,6 +55,26 @@ def test_what_is_settled_misses_no_request() -> None:
             fair = started[started < settled]
             assert np.diff(fair) == pytest.approx(np.full(max(len(fair) - 1, 0), 0.02), abs=1e-5)
             time.sleep(0.05)
+
+
+def test_what_is_in_flight_is_seen_with_its_age_and_with_who_answers_it() -> None:
+    async def named(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"x-inference-pool": "ns/pool-new", "x-inference-pod": "pool-new-1"})
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        await asyncio.sleep(30)
+        return response
+
+    request, plan = Completion("m", stream=True), Plan(workers=3, rate=100, seconds=600, timeout=3)
+    with serving(named) as server, apart([(server.url, request, plan)]) as (load,):
+        until = time.monotonic() + 20
+        while not (seen := load.pending()) or min(each.e2e for each in seen) < 1 or not all(e.pool for e in seen):
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        load.stop()
+    assert [(each.pool, each.pod) for each in seen] == [("ns/pool-new", "pool-new-1")] * 3
+    assert all(each.ttft == each.e2e < 3.5 for each in seen)
+    assert load.pending() == []
 
 
 def test_a_url_that_is_none_is_a_failure() -> None:

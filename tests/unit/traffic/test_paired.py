@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from inferencepool_rollout.traffic.paired import Paired, Series
+from inferencepool_rollout.traffic.paired import Paired
+from inferencepool_rollout.traffic.series import Series
 from kit.verdict.calibration import SLOW, SOON, outcome
 from kit.verdict.efficiency import costs
 from kit.verdict.judges import driver, fixed_size
@@ -102,13 +103,6 @@ def test_evidence_falls_with_the_ratio_and_turns_at_the_seen_one() -> None:
     values = [paired.evidence(ratio) for ratio in (0.8, 1.0, 1.2, 1.4, 1.6)]
     assert values == sorted(values, reverse=True)
     assert abs(paired.evidence(paired.ratio())) < 0.1
-
-
-def test_requests_that_have_not_ended_count_with_their_age() -> None:
-    at = np.arange(60.0)
-    old = Series(at, np.full(60, 0.2))
-    assert not Paired(old, Series(at[:0], at[:0]), 0.95, 0.0).grossly(1.1)
-    assert Paired(old, Series(at[:0], at[:0], pending=at + 1), 0.95, 0.0).grossly(1.1)
 
 
 def test_a_judgement_of_24000_requests_takes_less_than_100_ms() -> None:
