@@ -119,7 +119,7 @@ class Probe(_Part):
     rate: float = Field(gt=0, le=10000, description="Requests/s in all.")
     prompt: Text = Field(default=Completion.prompt, description="The prompt of every request.")
     max_tokens: int = Field(default=Completion.max_tokens, ge=1, description="Most tokens of an answer.")
-    stream: bool = Field(default=True, description="Ask for streams; TTFT and TPOT are measured on streams only.")
+    stream: bool = Field(default=True, description="Ask for streams; TTFT, TPOT and ITL are measured on streams only.")
     chat: bool = Field(default=False, description="Use /v1/chat/completions in place of /v1/completions.")
     usage: bool = Field(
         default=True,
@@ -172,8 +172,9 @@ class ErrorRate(_Part):
 class Latency(_Part):
     """A percentile of the new pool's latency, as ratio to the old pool's."""
 
-    metric: Literal["ttft", "tpot", "e2e"] = Field(
-        description="Time to first token, time per output token, or the whole response time."
+    metric: Literal["ttft", "tpot", "itl", "e2e"] = Field(
+        description="Time to first token (ttft), time per output token (tpot), the longest inter-token latency of an "
+        "answer (itl: its worst stall), or the whole response time (e2e)."
     )
     percentile: float = Field(ge=1, le=99.9, description="Which percentile.")
     accept: float = Field(gt=0, le=100, description="Largest ratio that is fine.")

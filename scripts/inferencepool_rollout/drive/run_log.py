@@ -18,8 +18,8 @@ from inferencepool_rollout.plan import Plan
 
 Event = Mapping[str, Any]
 COLUMNS = {
-    "started": np.float64, "ttft": np.float64, "tpot": np.float64, "e2e": np.float64, "good": np.bool_,
-    "pool": np.str_, "split": np.bool_, "cause": np.str_,
+    "started": np.float64, "ttft": np.float64, "tpot": np.float64, "itl": np.float64, "e2e": np.float64,
+    "good": np.bool_, "pool": np.str_, "split": np.bool_, "cause": np.str_,
 }  # fmt: skip
 
 
@@ -62,8 +62,9 @@ class RunLog:
 
 
 def answers_of(event: Event) -> Observed:
-    """Return the requests of an "answers" event."""
-    return Observed(**{name: np.array(event[name], kind) for name, kind in COLUMNS.items()})
+    """Return the requests of an "answers" event; one of a driver that did not write `itl` yet has none."""
+    written = {"itl": np.full(len(event["started"]), np.nan), **event}
+    return Observed(**{name: np.array(written[name], kind) for name, kind in COLUMNS.items()})
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:

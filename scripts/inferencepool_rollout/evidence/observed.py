@@ -33,6 +33,7 @@ class Observed:
     started: Floats
     ttft: Floats
     tpot: Floats
+    itl: Floats
     e2e: Floats
     good: npt.NDArray[np.bool_]
     pool: npt.NDArray[np.str_]
@@ -88,7 +89,7 @@ class Observed:
         return self.unattributed / max(self.requests - self.lost, 1)
 
     def latency(self, metric: str, pool: str) -> Floats:
-        """Return the latencies (s) of a pool's good answers; `metric` is ttft, tpot or e2e."""
+        """Return the latencies (s) of a pool's good answers; `metric` is ttft, tpot, itl or e2e."""
         values: Floats = getattr(self, metric)
         kept = self.good & (self.pool == pool) & ~np.isnan(values)
         latencies: Floats = values[kept]
@@ -134,7 +135,7 @@ class InFlight:
     pool: npt.NDArray[np.str_]
 
     def least(self, metric: str, pool: str) -> Floats:
-        """Return the least latencies of a pool's requests; none for tpot, which may get shorter."""
+        """Return the least latencies of a pool's requests; none where no request tells one."""
         if metric not in ("ttft", "e2e"):
             return np.array([])
         values: Floats = getattr(self, metric)
@@ -191,6 +192,7 @@ def _load(answers: Answers, led: str, pods: Mapping[str, str], pools: Mapping[st
         started=answers.started,
         ttft=answers.ttft,
         tpot=answers.tpot,
+        itl=answers.itl,
         e2e=answers.latency,
         good=answers.good,
         pool=np.array([_pool(pools.get(mark, mark), pods.get(pod, ""), pod) or nobody for mark, pod in named], np.str_),

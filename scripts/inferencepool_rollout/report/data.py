@@ -22,7 +22,7 @@ from inferencepool_rollout.plan import Plan, Unit
 from inferencepool_rollout.traffic.quantiles import Floats, lower_bound, upper_bound
 from inferencepool_rollout.traffic.sequential import anytime_interval
 
-METRICS = ("ttft", "tpot", "e2e")
+METRICS = ("ttft", "tpot", "itl", "e2e")
 POOLS = ("old", "new")
 MARKS = (50, 90, 95, 99)
 UNJUDGED = "not judged"

@@ -43,7 +43,7 @@ class Lost(Exception):
 _KINDS = {
     "started": np.float64, "latency": np.float64, "ttft": np.float64, "status": np.int16, "cause": np.str_,
     "pod": np.str_, "chunks": np.int32, "detail": np.str_, "pool": np.str_, "tpot": np.float64, "late": np.float64,
-    "queued": np.float64,
+    "queued": np.float64, "itl": np.float64,
 }  # fmt: skip
 
 
@@ -62,6 +62,7 @@ class Answer(NamedTuple):
     tpot: float = math.nan
     late: float = 0.0
     queued: float = 0.0
+    itl: float = math.nan
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +104,9 @@ class Answers:
     sent. No server is to blame for them, so latency and ttft leave them out."""
     queued: npt.NDArray[np.float64]
     """Seconds of an open loop from when the request was due to when a worker was free; part of latency and ttft."""
+    itl: npt.NDArray[np.float64]
+    """The longest inter-token latency of the answer: seconds between two events with content, for which its user waited
+    when it stalled, and which tpot averages away; NaN where fewer than two events carried content."""
 
     @classmethod
     def of(cls, rows: Sequence[Answer], clock: float = 0) -> Answers:

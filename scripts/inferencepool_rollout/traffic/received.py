@@ -33,7 +33,8 @@ _CAUSES: tuple[tuple[type[Exception], Cause], ...] = (
 class Received:
     """What has come of an answer: its head, its bytes, and when each piece of them came.
 
-    What `judge` finds: `content`, and when the first and the last event with content came (NaN where there is none).
+    What `judge` finds: `content`, when the first and the last event with content came (NaN where there is none), and
+    the longest time between two of them.
     """
 
     status: int = 0
@@ -45,6 +46,7 @@ class Received:
     content: Content = field(default_factory=lambda: Content(streamed=False))
     first: float = math.nan
     last: float = math.nan
+    longest: float = math.nan
 
     def take(self, when: float, piece: bytes) -> None:
         """Keep a piece; raises Lost above BODY_BYTES."""
@@ -99,7 +101,8 @@ class Received:
             elif done:
                 raise Lost(Cause.BODY, f"an event after [DONE], which no client reads: {_start(event.data)}")
             elif self.content.read(event.data):
-                self.last = self._arrived(event.end)
+                before, self.last = self.last, self._arrived(event.end)
+                self.longest = max(self.last - before, self.longest)  # NaN, the longest of none, comes second
                 if self.content.events == 1:
                     self.first = self.last
         if failed:

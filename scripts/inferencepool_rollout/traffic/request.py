@@ -108,4 +108,5 @@ async def exchange(
         tpot=seen.tpot(),
         late=late,
         queued=queued,
+        itl=seen.longest,
     )

@@ -14,10 +14,11 @@ from benchmarks.verdict.picture import draw
 from inferencepool_rollout.command import run_command
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.progress import say
-from kit.verdict import calibration
-from kit.verdict.calibration import LEVEL, MISS, Row, as_json, calibrate, pairs, traffics
+from kit.verdict import calibration, limits
+from kit.verdict.calibration import LEVEL, MISS, SOON, Row, as_json, calibrate, pairs, traffics
 from kit.verdict.efficiency import Cost, costs
 from kit.verdict.judges import JUDGES
+from kit.verdict.limits import Kept
 from kit.verdict.traffic import Trace, read_trace
 
 PICTURED = calibration.OBJECTIVES[1:2]
@@ -31,6 +32,7 @@ def bench(
     runs: Annotated[int, typer.Option(min=1, help="steps for each traffic")] = 400,
     only: Annotated[str, typer.Option(help="part of a traffic's name")] = "",
     as_machine: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    bounds: Annotated[bool, typer.Option("--limits", help="print what no judge can exceed instead")] = False,
     picture: Annotated[Path | None, typer.Option(help="write the comparison with other judges as SVG")] = None,
 ) -> int:
     """Print how often the verdict is wrong in each traffic, and how many requests it takes.
@@ -40,6 +42,9 @@ def bench(
     if not trace:
         say("no --trace: bursts and queues of real traffic are left out")
     drawn = {name: pairs(each, name, seed, runs) for name, each in traffics(_read(trace)).items() if only in name}
+    if bounds:
+        limits_of([row for name, each in drawn.items() if name.startswith("trace") for row in limits.kept(name, each)])
+        return 0
     rows: list[Row] = []
     for name, each in drawn.items():
         say(f"{name}: {runs} steps")
@@ -59,6 +64,24 @@ def bench(
     for result in (calibration_of(rows), efficiency_of(cost)):
         result.show()
     return 0
+
+
+def limits_of(kept: Sequence[Kept]) -> None:
+    """Print the limits."""
+    Result(
+        "A pool ten times as slow, at most",
+        f"Own drift whose memory and standard deviation are known. Rolled back within {SOON} s by the best test that "
+        "rolls back so many equal pools, and the seconds without which 99 % is out of reach.",
+        ("memory, s", "equal pools rolled back", f"rolled back within {SOON} s", "99 % takes, s"),
+        [(str(each.memory), f"{each.false:.0%}", f"{each.power:.1%}", str(each.seconds)) for each in limits.soon(SOON)],
+    ).show()
+    Result(
+        "Equal pools kept, at most",
+        f"By the best test of the percentile's ratio that passes {MISS:.0%} of the pools as bad as detect, and knows "
+        "the distribution of that ratio in this traffic at each moment.",
+        ("traffic", "objective", "kept", "after, s"),
+        [(each.traffic, each.objective, f"{each.share:.0%}", str(each.seconds)) for each in kept],
+    ).show()
 
 
 def _read(trace: Path | None) -> Trace | None:

@@ -60,7 +60,7 @@ def test_the_report_tells_every_step_of_it(rollout: Rollout) -> None:
     assert [step["percent"] for step in passed][-1:] == [100]
     for step in passed:
         assert step["split"]["low"] <= step["percent"] / 100 <= step["split"]["high"], step
-        assert {each["metric"] for each in step["latency"]} == {"ttft", "tpot", "e2e"}
+        assert {each["metric"] for each in step["latency"]} == {"ttft", "tpot", "itl", "e2e"}
 
 
 def test_ctrl_c_holds_at_the_present_step_and_says_how_to_go_on_and_back(rollout: Rollout) -> None:

@@ -89,6 +89,7 @@ class Recorded:
             started=self.now + np.arange(size) / RATE,
             ttft=np.where(bad, np.nan, ttft),
             tpot=np.where(bad, np.nan, tpot),
+            itl=np.where(bad, np.nan, 2 * tpot),
             e2e=np.where(bad, 0.01, ttft + 31 * tpot),
             good=~bad,
             pool=np.where(new, "new", "old"),

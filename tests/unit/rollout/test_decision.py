@@ -44,6 +44,7 @@ def drawn(rng: np.random.Generator, size: int, new: Draws, errors: float, share:
         started=np.arange(size, dtype=np.float64),
         ttft=latency,
         tpot=latency,
+        itl=latency,
         e2e=latency,
         good=good,
         pool=np.where(is_new, "new", "old"),

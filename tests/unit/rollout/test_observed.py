@@ -17,7 +17,7 @@ POOLS = {"pool-old": "old", "pool-new": "new"}
 
 def observed(mark: str, pod: str, led: str = "", cause: Cause = Cause.NONE) -> Observed:
     """One answer."""
-    row = Answer(0, 0.1, 0.05, 200, cause, pod, 2, "", mark, tpot=0.01)
+    row = Answer(0, 0.1, 0.05, 200, cause, pod, 2, "", mark, tpot=0.01, itl=0.02)
     return observe([(Answers.of([row]), led)], PODS, POOLS)
 
 
@@ -63,7 +63,7 @@ def test_a_failure_that_names_nobody_counts_against_the_new_pool_unless_the_old_
 
 def test_latencies_are_those_that_the_load_measured() -> None:
     seen = observed("pool-new", "")
-    assert np.array([seen.ttft[0], seen.tpot[0], seen.e2e[0]]) == pytest.approx([0.05, 0.01, 0.1])
+    assert np.array([seen.ttft[0], seen.tpot[0], seen.itl[0], seen.e2e[0]]) == pytest.approx([0.05, 0.01, 0.02, 0.1])
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_what_is_left_out_has_the_schemas_default(tmp_path: Path) -> None:
         (
             ("metric: e2e", "metric: p50"),
             19,
-            "objectives.latency[1].metric: 'p50': input should be 'ttft', 'tpot' or 'e2e'",
+            "objectives.latency[1].metric: 'p50': input should be 'ttft', 'tpot', 'itl' or 'e2e'",
         ),
         (("new: pool-new", "new: pool-old"), 5, "between two pools"),
         (("  rate: 50", "  rate: 50\n  stream: false"), 19, "measured on streams only"),

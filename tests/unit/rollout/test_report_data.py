@@ -96,7 +96,7 @@ def test_a_latency_keeps_its_percentiles(plan: Plan, folder: Path) -> None:
     done(plan, folder)
     look = told(folder).looks[1]
     rows = {(each.metric, each.mark): each for each in look.latencies()}
-    assert set(rows) == {(metric, mark) for metric in ("ttft", "tpot", "e2e") for mark in (50, 90, 95, 99)}
+    assert set(rows) == {(metric, mark) for metric in ("ttft", "tpot", "itl", "e2e") for mark in (50, 90, 95, 99)}
     assert rows["ttft", 50].old == pytest.approx(0.08, rel=0.1)
     assert rows["ttft", 50].ratio == pytest.approx(0.9, rel=0.1)
 
@@ -193,5 +193,5 @@ def test_there_is_a_picture_of_any_rollout(record: Callable[..., Any], plan: Pla
 def test_a_plan_without_latency_objectives_has_the_latencies_all_the_same(plan: Plan, folder: Path) -> None:
     done(altered(plan, objectives=altered(plan.objectives, latency=())), folder)
     read = told(folder)
-    assert read.looks[0].metrics == ["ttft", "tpot", "e2e"]
+    assert read.looks[0].metrics == ["ttft", "tpot", "itl", "e2e"]
     assert "TTFT p50 and p95" in page(read)

@@ -66,7 +66,7 @@ def test_each_step_has_its_row_and_its_charts(report_page: Report) -> None:
     assert len(rows) == 2
     assert "promote" in rows[0]
     assert "roll back" in rows[1]
-    assert report_page.page["charts"] == [["split", "ttft", "tpot", "e2e"]] * 2
+    assert report_page.page["charts"] == [["split", "ttft", "tpot", "itl", "e2e"]] * 2
     assert report_page.page["overview"] == 1
 
 

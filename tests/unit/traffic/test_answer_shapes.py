@@ -198,6 +198,13 @@ def test_times_are_those_of_events_that_carry_content() -> None:
     assert (answer.first, answer.last, answer.content.events, answer.tpot()) == (2.0, 3.0, 2, 1.0)
 
 
+def test_the_longest_time_between_two_events_with_content_is_seen_and_others_do_not_shorten_it() -> None:
+    some = [event(text("a")), event(text("b")), event(text("")), event(text("")), event(text("c")), event(text("d"))]
+    answer = received([*some, event(text("", "stop")), DONE])
+    assert lost(answer) == ""
+    assert (answer.longest, answer.tpot()) == (3.0, 5 / 3)
+
+
 def test_the_first_token_may_be_reasoning() -> None:
     answer = received(
         [event(delta(ROLE)), event(delta({"reasoning": "Hm"})), event(delta({"content": "a"}, "stop")), DONE]
@@ -226,6 +233,7 @@ def test_a_stream_of_one_event_has_no_time_per_token() -> None:
     answer = received([event(text("fine", "stop")), DONE])
     lost(answer)
     assert answer.tpot() != answer.tpot()
+    assert answer.longest != answer.longest
 
 
 def test_unknown_fields_say_nothing() -> None:
