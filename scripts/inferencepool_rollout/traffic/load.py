@@ -86,9 +86,11 @@ class _Sent:
     seen: Received = field(default_factory=Received)
 
     def pending(self, now: float, stream: bool) -> Pending:
-        start, first = self.due + self.late, self.seen.times[0] if self.seen.times else now
-        ttft = first - start if stream else math.nan
-        return Pending(ttft, now - start, printable(self.seen.pool), printable(self.seen.pod))
+        start, end = self.due + self.late, min(now, self.seen.ended)
+        first = self.seen.times[0] if self.seen.times else end
+        return Pending(
+            first - start if stream else math.nan, end - start, printable(self.seen.pool), printable(self.seen.pod)
+        )
 
 
 class Load:
@@ -168,7 +170,7 @@ class Load:
 
     async def run(self, url: str, request: Completion, plan: Plan) -> None:
         """Send `request` to the base URL as `plan` says; raises Failure if that is no URL, or if a worker dies."""
-        target, body, due = request.url(url), request.body(), plan.due()
+        target, body, due, judging = request.url(url), request.body(), plan.due(), asyncio.Lock()
 
         async def work(session: aiohttp.ClientSession, worker: int) -> None:
             for when in due:
@@ -181,8 +183,8 @@ class Load:
                     break
                 sent.late = max(time.perf_counter() - when - queued, 0.0)
                 answer = await exchange(
-                    session, target, body, stream=request.stream, start=when, seen=sent.seen, late=sent.late,
-                    queued=queued,
+                    session, target, body, stream=request.stream, start=when, seen=sent.seen, judging=judging,
+                    late=sent.late, queued=queued,
                 )  # fmt: skip
                 self._rows.append(answer)
                 self._late.append(sent.late)

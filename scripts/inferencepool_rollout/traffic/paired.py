@@ -26,7 +26,7 @@ from scipy.special import ndtr, ndtri, stdtr
 
 from inferencepool_rollout.traffic import drift
 from inferencepool_rollout.traffic.drift import BLOCKS, VARIANCES, Floats
-from inferencepool_rollout.traffic.gross import grossly_slower, least_ratio
+from inferencepool_rollout.traffic.gross import Gross
 from inferencepool_rollout.traffic.series import Series
 
 EARLIEST = 100.0  # s
@@ -79,9 +79,9 @@ class Paired:
         return Paired(self._old.until(time), self._new.until(time), self._q, self._began, self._earliest)
 
     def ratio(self) -> float:
-        """Return the ratio of the percentiles seen; without a fair sample gross.least_ratio."""
+        """Return the ratio of the percentiles seen; without a fair sample Gross.least_ratio."""
         if not (len(self._sorted_old) and len(self._sorted_new)):
-            return least_ratio(self._old, self._new)
+            return self._gross.least_ratio
         return float(np.quantile(self._sorted_new, self._q) / np.quantile(self._sorted_old, self._q))
 
     def evidence(self, ratio: float) -> float:
@@ -97,7 +97,11 @@ class Paired:
 
     def grossly(self, ratio: float) -> bool:
         """Whether the new pool is so much slower than `ratio` times the old one that a minute shows it (gross.py)."""
-        return grossly_slower(self._old, self._new, self._began, max(self._now, self._began + self.seconds), ratio)
+        return self._gross.slower(ratio)
+
+    @cached_property
+    def _gross(self) -> Gross:
+        return Gross(self._old, self._new, self._began, max(self._now, self._began + self.seconds))
 
     @cached_property
     def _posterior(self) -> tuple[float, Floats]:

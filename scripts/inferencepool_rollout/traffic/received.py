@@ -31,7 +31,7 @@ _CAUSES: tuple[tuple[type[Exception], Cause], ...] = (
 
 @dataclass
 class Received:
-    """What has come of an answer: its head, its bytes, and when each piece of them came.
+    """What has come of an answer: its head, its bytes, when each piece of them came, and when the last had come.
 
     What `judge` finds: `content`, when the first and the last event with content came (NaN where there is none), and
     the longest time between two of them.
@@ -43,6 +43,7 @@ class Received:
     pieces: list[bytes] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
+    ended: float = math.inf
     content: Content = field(default_factory=lambda: Content(streamed=False))
     first: float = math.nan
     last: float = math.nan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Mapping
@@ -67,15 +68,16 @@ async def exchange(
     stream: bool,
     start: float,
     seen: Received,
+    judging: asyncio.Lock,
     late: float = 0.0,
     queued: float = 0.0,
 ) -> Answer:
     """Send one request and wait for the end of its answer; whatever comes of it is an Answer, never an exception.
 
     `start`: the time.perf_counter() from which the answer's times count; `seen` takes what comes, for others to look at
-    meanwhile; `late`, `queued`: see Answers. aiohttp
-    resends only idempotent methods on a connection that it finds closed, and POST is none, so a dead connection is a
-    recorded failure.
+    meanwhile; `judging` is held while an answer is judged, so that however many end at once, the times of others wait
+    for a few events at most; `late`, `queued`: see Answers. aiohttp resends only idempotent methods on a connection
+    that it finds closed, and POST is none, so a dead connection is a recorded failure.
     """
     failed: Exception | None = None
     try:
@@ -87,17 +89,18 @@ async def exchange(
                 seen.take(time.perf_counter(), piece)
     except Exception as error:
         failed = error
-    end = time.perf_counter()
+    seen.ended = time.perf_counter()
     cause, detail = Cause.NONE, ""
     try:
-        await seen.judge(stream, failed)
+        async with judging:
+            await seen.judge(stream, failed)
     except Lost as lost:
         cause, detail = lost.cause, lost.detail
     except Exception as error:
         cause, detail = Cause.FAULT, said(error)
     return Answer(
         started=start,
-        latency=end - start - late,
+        latency=seen.ended - start - late,
         ttft=seen.first - start - late,
         status=seen.status,
         cause=cause,

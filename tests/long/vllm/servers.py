@@ -14,10 +14,13 @@ from typing import Any
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from inferencepool_rollout.traffic.load import Plan, send
+from inferencepool_rollout.traffic.request import Completion
 from kit import tiny_llama
+from kit.charts import CHARTS
 from kit.namespace import Namespace
 from kit.node import on_node
-from kit.pools import PREVIEW, TESTERS, part, start
+from kit.pools import PARENTS, PREVIEW, TESTERS, part, set_json, start
 from kit.scenarios import KIND_VLLM
 from kit.wait import KUBELET_SECONDS, wait_until
 
@@ -65,7 +68,8 @@ class Servers:
 
     def install(self, release: str, values: Mapping[str, Any] | None = None) -> None:
         """Install a pool without waiting for it; `values` go over those that people copy."""
-        start(self.namespace, release, {**PREVIEW, **(values or {})}, file=KIND_VLLM)
+        preview = {**PREVIEW, "preview.hostnames": [self.namespace.host]}
+        start(self.namespace, release, {**preview, **(values or {})}, file=KIND_VLLM)
 
     def wait_until_ready(self, *releases: str) -> None:
         deployments = [f"deployment/{name}{suffix}" for name in releases for suffix in ("", "-epp")]
@@ -118,7 +122,7 @@ class Servers:
     def ask(self, release: str, model: str) -> Said:
         """Ask one pool, through the gateway and the pool's preview."""
         body = {"model": model, "prompt": "San Francisco", "max_tokens": TOKENS, "temperature": 0}
-        headers = {"Content-Type": "application/json", TESTERS: f"{self.namespace.name}/{release}"}
+        headers = {"Content-Type": "application/json", **self.request(led=release).headers}
         url = f"{self.namespace.cluster.gateway_url}/v1/completions"
         start = time.perf_counter()
         try:
@@ -135,6 +139,35 @@ class Servers:
         said = self.ask(release, model)
         assert said.status == 200, said
         return said.text
+
+    def route(self, new: str, percent: int) -> None:
+        """Lead the namespace's host to pool-old, and `percent` of its requests to the pool `new`."""
+        values = {
+            "backends": [{"name": "old", "pool": "pool-old"}, {"name": "new", "pool": new}],
+            "parentRefs": PARENTS,
+            "hostnames": [self.namespace.host],
+            "weights": {"new": percent},
+        }
+        self.namespace.helm("upgrade", "route", CHARTS / "rollout-route", "--install", *set_json(values))
+
+    def served_route(self, percent: int) -> None:
+        """Lead `percent` of the host's requests to pool-new, and wait until the route serves."""
+        self.route("pool-new", percent)
+
+        def serves() -> bool:
+            answers = send(self.namespace.cluster.gateway_url, self.request(), Plan(count=20))
+            print(answers.causes(), set(answers.detail.tolist()))
+            return not answers.lost
+
+        wait_until(serves, "the route serves")
+
+    def request(self, *, stream: bool = False, led: str = "") -> Completion:
+        """A completion of the alias, by the namespace's host, or with `led` by the preview of that pool.
+
+        TOKENS, since one or two of the tiny model's may have no text, and without its end token, which is as likely.
+        """
+        headers = {"Host": self.namespace.host, **({TESTERS: f"{self.namespace.name}/{led}"} if led else {})}
+        return Completion("food-review", max_tokens=TOKENS, stream=stream, headers=headers, ignore_eos=True)
 
     @property
     def _disk(self) -> str:

@@ -10,10 +10,8 @@ import yaml
 from inferencepool_rollout.exit_codes import ExitCode
 from inferencepool_rollout.traffic.attribution import gained, picks, served
 from inferencepool_rollout.traffic.load import Plan, send
-from inferencepool_rollout.traffic.request import Completion
 from inferencepool_rollout.traffic.verdict import judge
 from kit.charts import CHARTS, ROOT
-from kit.pools import PARENTS, set_json
 from kit.rollout import WIDE
 from kit.route import Release
 from kit.wait import wait_until
@@ -24,28 +22,11 @@ REQUESTS = 400
 WEIGHTS = {"pool-old": 90, "pool-new": 10}
 
 
-def route(servers: Servers, new: str, percent: int) -> None:
-    """Lead the namespace's host to pool-old, and `percent` of its requests to the pool `new`."""
-    values = {
-        "backends": [{"name": "old", "pool": "pool-old"}, {"name": "new", "pool": new}],
-        "parentRefs": PARENTS,
-        "hostnames": [servers.namespace.host],
-        "weights": {"new": percent},
-    }
-    servers.namespace.helm("upgrade", "route", CHARTS / "rollout-route", "--install", *set_json(values))
-
-
-def request(servers: Servers) -> Completion:
-    return Completion("food-review", max_tokens=2, headers={"Host": servers.namespace.host})
-
-
 def test_a_split_of_90_to_10_holds_by_answers_and_by_picks(servers: Servers) -> None:
-    route(servers, "pool-new", WEIGHTS["pool-new"])
-    url = servers.namespace.cluster.gateway_url
-    wait_until(lambda: not send(url, request(servers), Plan(count=20)).lost, "the route serves")
+    servers.served_route(WEIGHTS["pool-new"])
     api = servers.namespace.cluster.client()
     before = [{pool: count(api, servers.namespace.name, pool) for pool in WEIGHTS} for count in (served, picks)]
-    answers = send(servers.namespace.cluster.gateway_url, request(servers), Plan(workers=4, count=REQUESTS))
+    answers = send(servers.namespace.cluster.gateway_url, servers.request(), Plan(workers=4, count=REQUESTS))
     after = [{pool: count(api, servers.namespace.name, pool) for pool in WEIGHTS} for count in (served, picks)]
     answered, picked = (gained(first, last) for first, last in zip(before, after, strict=True))
     assert sum(answered.values()) == REQUESTS - answers.lost
@@ -59,7 +40,7 @@ def test_preflight_refuses_a_pool_whose_adapter_is_missing_and_moves_no_weight(
     tried = "the syncer of pool-missing has tried"
     wait_until(lambda: servers.failed_loads("pool-missing") > 0, tried, START_SECONDS)
     servers.namespace.helm("uninstall", "route", "--ignore-not-found", "--wait")
-    route(servers, "pool-missing", 0)
+    servers.route("pool-missing", 0)
     plan = {
         "route": {"namespace": servers.namespace.name, "chart": str(CHARTS / "rollout-route")},
         "pools": {"old": "pool-old", "new": "pool-missing"},

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from inferencepool_rollout.traffic.gross import MOST_BLOCKS, grossly_slower, spread
+from inferencepool_rollout.traffic.gross import MOST_BLOCKS, Gross
 from inferencepool_rollout.traffic.series import Series
 from kit.verdict.traffic import Draw, Pair, Pool, Random, drifting, seen, steady
 
@@ -34,7 +34,7 @@ def found(draw: Draw, slower: float, looks: range, *, pending: bool = True, metr
             old, new = seen(pair, metric, look)
             if not pending:
                 old, new = Series(old.ended, old.latency), Series(new.ended, new.latency)
-            if grossly_slower(old, new, 0.0, look, 1.1):
+            if Gross(old, new, 0.0, look).slower(1.1):
                 count += 1
                 break
     return count
@@ -80,18 +80,27 @@ def test_the_same_rule_without_a_memory_breaks_that() -> None:
 
 def test_a_drift_with_a_longer_memory_spreads_further() -> None:
     rng = np.random.default_rng(3)
-    spreads = [spread(*seen(drifting(memory, common=False)(rng, 1.0), "ttft", 60), 0.0) for memory in (3, 30, 300)]
+    spreads = [
+        Gross(*seen(drifting(memory, common=False)(rng, 1.0), "ttft", 60), 0.0, 60.0).spread for memory in (3, 30, 300)
+    ]
     assert spreads == sorted(spreads)
 
 
 def test_an_old_pool_that_does_not_answer_any_more_is_no_evidence_against_the_new_one() -> None:
     at = np.arange(60.0)
     fast, slow = np.full(60, 0.2), np.full(60, 5.0)
-    assert grossly_slower(Series(at, fast), Series(at, slow), 0.0, 60.0, 1.1)
-    assert not grossly_slower(Series(at, fast, pending=at + 1), Series(at, slow), 0.0, 60.0, 1.1)
+    assert Gross(Series(at, fast), Series(at, slow), 0.0, 60.0).slower(1.1)
+    assert not Gross(Series(at, fast, pending=at + 1), Series(at, slow), 0.0, 60.0).slower(1.1)
 
 
 def test_too_few_requests_for_a_memory_count_as_the_longest() -> None:
     at = np.linspace(1, 60, MOST_BLOCKS)
     few = Series(at, np.full(MOST_BLOCKS, 0.2))
-    assert spread(few, few, 0.0) == pytest.approx(0.5**0.5)
+    assert Gross(few, few, 0.0, 60.0).spread == pytest.approx(0.5**0.5)
+
+
+def test_tokens_that_come_together_are_no_fault() -> None:
+    at = np.linspace(1, 60, 200)
+    nothing, some = Series(at, np.zeros(200)), Series(at, np.full(200, 0.01))
+    assert not Gross(nothing, nothing, 0.0, 60.0).slower(1.1)
+    assert not Gross(some, nothing, 0.0, 60.0).slower(1.1)
