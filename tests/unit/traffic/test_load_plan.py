@@ -137,3 +137,18 @@ def test_what_is_settled_misses_no_slow_request() -> None:
     assert gaps, "else the test shows nothing"
     assert np.all(load.answers().started < load.settled())
     assert len(load) == 200
+
+
+def test_an_answer_that_is_being_judged_does_not_age() -> None:
+    async def long(request: web.Request) -> web.StreamResponse:
+        body = servers.EVENT * 20_000 + servers.DONE
+        return web.Response(body=body, content_type="text/event-stream")
+
+    ages: list[float] = []
+    plan, began = Plan(workers=1, count=1), time.perf_counter()
+    with serving(long) as server, background(server.url, Completion("m", stream=True), plan) as load:
+        while not load.ended.wait(0.01):
+            ages += [each.e2e for each in load.pending()]
+    (latency,) = load.answers().latency
+    assert max(ages) <= latency
+    assert time.perf_counter() - began > 1.5 * latency, "else the test shows nothing"
