@@ -15,6 +15,7 @@ import yaml
 
 from inferencepool_lab.builds.tools import tool
 from inferencepool_lab.cluster.handle import Cluster
+from inferencepool_lab.gateways.gateway import chosen
 from inferencepool_rollout.failure import Failure
 from kit.charts import Manifest
 
@@ -114,13 +115,13 @@ def new_namespace(
     uninstall: bool = False,
     wait: bool = False,
 ) -> Iterator[Namespace]:
-    """A new namespace, named after its purpose, that is deleted when the block ends.
+    """A new namespace, named after its purpose, whose routes the Gateway takes; it is deleted when the block ends.
 
     `uninstall` its releases before, which only those need that have objects outside of the namespace. With `wait` the
     block ends once the namespace is gone.
     """
     namespace = Namespace(cluster, f"{purpose}-{secrets.token_hex(4)}")
-    metadata = {"name": namespace.name, "labels": dict(labels or {})}
+    metadata = {"name": namespace.name, "labels": {**chosen().routes_from, **(labels or {})}}
     manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
     cluster.kubectl("create", "--filename=-", stdin=yaml.safe_dump(manifest))
     try:

@@ -6,7 +6,7 @@ A gateway is a folder beside this file. Its `__init__.py` defines GATEWAY; its i
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from inferencepool_lab.cluster.handle import Cluster
@@ -39,14 +39,16 @@ class Gateway:
 
     `images` are keys of versions.toml. `install(cluster)` installs the gateway in a cluster that has these images and
     the CRDs of cluster/crds.py, and makes a Gateway named inference-gateway in the namespace default that answers at
-    kind.GATEWAY_NODE_PORT of the node; a second call changes nothing. `controller` programs `proxy`, which answers the
-    requests. From `api_versions` the charts see that this gateway is there; `crds` define the kinds that they then
-    render: modules of versions.toml, and a file or folder in each.
+    kind.GATEWAY_NODE_PORT of the node; a second call changes nothing. The Gateway takes routes of the namespaces that
+    have the labels `routes_from`, of which default is one. `controller` programs `proxy`, which answers the requests.
+    From `api_versions` the charts see that this gateway is there; `crds` define the kinds that they then render:
+    modules of versions.toml, and a file or folder in each.
     """
 
     name: str
     images: Sequence[str]
     install: Callable[[Cluster], None]
+    routes_from: Mapping[str, str]
     proxy: Workload
     controller: Workload
     api_versions: Sequence[str] = ()

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 import inferencepool_lab
 from inferencepool_lab.builds.versions import versions
 from inferencepool_lab.cluster import kind
 from inferencepool_lab.gateways import gateway
 from inferencepool_lab.gateways.gateway import chosen
-from kit.charts import ROOT
+from kit.charts import ROOT, only
 
 LABORATORY = Path(inferencepool_lab.__file__).parent
 FOLDER = LABORATORY / "gateways" / gateway.CHOSEN
@@ -32,6 +33,14 @@ def test_only_its_folder_versions_toml_and_the_choice_name_the_gateway(word: str
 
 def test_the_node_port_of_the_gateway_is_the_one_that_the_cluster_publishes() -> None:
     assert f"nodePort: {kind.GATEWAY_NODE_PORT}\n" in (FOLDER / "gateway.yaml").read_text()
+
+
+def test_the_gateway_takes_routes_of_the_labelled_namespaces_of_which_default_is_one() -> None:
+    objects = list(yaml.safe_load_all((FOLDER / "gateway.yaml").read_text()))
+    (listener,) = only(objects, "Gateway")["spec"]["listeners"]
+    labels = dict(chosen().routes_from)
+    assert listener["allowedRoutes"] == {"namespaces": {"from": "Selector", "selector": {"matchLabels": labels}}}
+    assert only(objects, "Namespace", "default")["metadata"]["labels"] == labels
 
 
 def test_its_images_and_modules_are_in_versions_toml() -> None:

@@ -7,6 +7,7 @@ GATEWAY = Gateway(
     name="Istio",
     images=("pilot", "proxyv2"),
     install=install,
+    routes_from={"shared-gateway-access": "true"},
     proxy=Workload("default", "inference-gateway-istio", "gateway.networking.k8s.io/gateway-name=inference-gateway"),
     controller=Workload("istio-system", "istiod", "app=istiod"),
     api_versions=("networking.istio.io/v1",),
