@@ -62,6 +62,7 @@ class Action(StrEnum):
     ROLL_BACK = "roll back"
 
 
+SOONER = "ruled out by a test that needs fewer requests than the bounds"
 FORMATS = {Unit.SHARE: "{:.2%}", Unit.RATIO: "{:.2f}x", Unit.SECONDS: "{:.3g} s"}
 
 
@@ -82,10 +83,19 @@ class Finding:
         return f"{self.name} {self.state}: {self.seen()}, {self.reason()}"
 
     def reason(self) -> str:
-        """What the value is held to: `accept`, or `detect` where only that is shown of a kept objective."""
-        if self.state is State.KEPT and self.high > self.accept and self.detect > self.accept:
+        """Why the state is what it is, where the bounds beside it seem to say something else too.
+
+        The tests decide with fewer requests than bounds need that hold at any moment, so that a kept objective's upper
+        bound may be above `detect`, and a violated one's lower bound below `accept`.
+        """
+        accepted = f"accepted up to {self.text(self.accept)}"
+        if self.state is State.VIOLATED and self.low <= self.accept < self.value:
+            return f"{accepted}, {SOONER}"
+        if self.state is not State.KEPT or self.high <= self.accept or self.detect <= self.accept:
+            return accepted
+        if self.high <= self.detect:
             return f"shown to be below {self.text(self.detect)}"
-        return f"accepted up to {self.text(self.accept)}"
+        return f"{self.text(self.detect)} is {SOONER}"
 
     def seen(self) -> str:
         """The seen value and its bounds, for people."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.kube import inference_pool
+from inferencepool_rollout.kube import inference_pool, model_server
 from inferencepool_rollout.kube.apis import MODELS, PODS, POOLS, REWRITES, ROUTES, SERVICES
 from inferencepool_rollout.kube.client import ApiFault, Client, Manifest
 from inferencepool_rollout.kube.route import PoolRef, Route
@@ -27,9 +27,10 @@ class Pod:
     leaving: bool
     ports: Mapping[str, int] = field(default_factory=dict)
     image: str = ""
-    """Of its first container."""
+    """Of its first container, as all that follows."""
+    model: str = ""
+    revision: str = ""
     accelerator: str = ""
-    """Devices of its first container, for example `8 nvidia.com/gpu`, and the node label that selects their kind."""
 
     @property
     def serving(self) -> bool:
@@ -95,10 +96,11 @@ class Pool:
         return bool(self.serving) and any(pod.serving for pod in self.pickers)
 
     def description(self) -> dict[str, Any]:
-        """Return what the pool is, for people: images and accelerators of its model servers, and how many there are."""
-        images = sorted({pod.image for pod in self.servers if pod.image})
-        accelerators = sorted({pod.accelerator for pod in self.servers if pod.accelerator})
-        return {"images": images, "accelerators": accelerators, "replicas": len(self.servers)}
+        """Return what the pool is, for people: models, their revisions, images and accelerators of its model servers,
+        and how many there are."""
+        kinds = {"models": "model", "revisions": "revision", "images": "image", "accelerators": "accelerator"}
+        found = {kind: sorted({getattr(pod, name) for pod in self.servers} - {""}) for kind, name in kinds.items()}
+        return {**found, "replicas": len(self.servers)}
 
     def metrics_port(self, pod: Pod) -> int | None:
         """Return the port of an endpoint picker's metrics: its Service's port or its container's that is named so."""
@@ -245,16 +247,10 @@ def _pod(pod: Manifest) -> Pod:
             if "name" in port
         },
         image=str(containers[0].get("image", "")) if containers else "",
-        accelerator=_accelerator(pod.get("spec") or {}),
+        model=model_server.model(pod.get("spec") or {}),
+        revision=model_server.revision(pod.get("spec") or {}),
+        accelerator=model_server.accelerator(pod.get("spec") or {}),
     )
-
-
-def _accelerator(spec: Manifest) -> str:
-    """The devices that a pod's first container is given, and the values of the node labels that it selects."""
-    limits = ((spec.get("containers") or [{}])[0].get("resources") or {}).get("limits") or {}
-    devices = [f"{count} {name}" for name, count in sorted(limits.items()) if "/" in name]
-    kinds = [str(value) for _, value in sorted((spec.get("nodeSelector") or {}).items())] if devices else []
-    return ", ".join([*devices, *kinds])
 
 
 def _rewrites(spec: Manifest) -> dict[str, str]:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,9 +17,10 @@ from inferencepool_rollout.report.words import percent
 from inferencepool_rollout.traffic.quantiles import Floats
 
 Draw = Callable[[Axes], None]
-Place = Literal["upper left", "upper right", "lower right"]
 BINS = 60
-HEADROOM = 1.3  # so that the legend covers no line
+HEADROOM = 1.05
+LETTER, HANDLE = 5.6, 34.0  # width in points of a legend's letter, and of the line and the gaps beside its text
+LINE, GAP = 13.0, 6.0  # height in points of a legend's line, and what is left free above it
 PERCENTILES = (0, 50, 90, 95, 99, 99.9, 99.99)
 UNITS = (("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))
 VERDICTS = {"promote": "^", "hold": "s", "roll back": "v"}
@@ -99,7 +99,7 @@ def _timeline(report: Report, axes: Axes) -> None:
                 clip_on=False,
             )
     _percents(axes)
-    _legend(axes, "upper left")
+    _legend(axes)
     _clock(report, axes)
 
 
@@ -117,7 +117,7 @@ def _rate(report: Report, axes: Axes) -> None:
         axes.bar(middles, bad / width, width=middles[1] - middles[0], color=LIGHT["bad"], label=label, zorder=4)
     axes.set_ylim(0, axes.dataLim.y1 * HEADROOM)
     axes.yaxis.set_major_locator(MaxNLocator(4))
-    _legend(axes, "upper left", columns=3)
+    _legend(axes)
     _clock(report, axes)
 
 
@@ -135,7 +135,7 @@ def _over_time(report: Report, metric: str, axes: Axes) -> None:
                 label=f"{report.name(pool)} p{mark}",
             )  # fmt: skip
     _magnitudes(axes)
-    _legend(axes, "upper left", columns=2)
+    _legend(axes)
     _clock(report, axes)
 
 
@@ -151,7 +151,7 @@ def _split(look: Look, axes: Axes) -> None:
     _band(axes, look, start, 1, "seen, with its 99.9 % band")
     axes.set_xlabel("seconds since the gateway followed")
     _percents(axes)
-    _legend(axes, "upper right" if look.percent < 50 else "lower right")
+    _legend(axes)
 
 
 def _band(axes: Axes, look: Look, origin: float, unit: float, label: str | None) -> None:
@@ -184,7 +184,7 @@ def _distribution(report: Report, look: Look, metric: str, axes: Axes) -> None:
     axes.xaxis.set_major_locator(FixedLocator(places[:shown].tolist()))
     axes.xaxis.set_major_formatter(FixedFormatter([f"p{mark:g}" for mark in PERCENTILES[:shown]]))
     _magnitudes(axes)
-    _legend(axes, "upper left")
+    _legend(axes)
 
 
 def _stretched(q: Floats) -> Floats:
@@ -231,8 +231,25 @@ def _magnitudes(axes: Axes) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
-def _legend(axes: Axes, place: Place, columns: int = 1) -> None:
-    axes.legend(loc=place, frameon=False, fontsize="small", ncols=columns, handlelength=1.6)
+def _legend(axes: Axes) -> None:
+    """A legend above the plot, under the title, in as many columns as there is room for."""
+    handles, full = axes.get_legend_handles_labels()
+    points = 72 * axes.get_window_extent().width / axes.figure.dpi
+    labels = [_shortened(label, int((points - HANDLE) / LETTER)) for label in full]
+    columns = max(1, min(len(labels), int(points / (LETTER * max(map(len, labels), default=0) + HANDLE))))
+    axes.legend(
+        handles, labels, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0, borderpad=0.2, frameon=False,
+        fontsize="small", ncols=columns, handlelength=1.6,
+    )  # fmt: skip
+    axes.set_title(axes.get_title("left"), pad=LINE * math.ceil(len(labels) / columns) + GAP)
+
+
+def _shortened(label: str, room: int) -> str:
+    """A label of `room` letters at most, the middle left out: names differ in the end, and so do percentiles."""
+    if len(label) <= room:
+        return label
+    half = (room - 1) // 2
+    return f"{label[:half]}…{label[-half:]}"
 
 
 def _nothing(axes: Axes) -> None:

@@ -41,7 +41,6 @@ STYLE: dict[Any, Any] = {
     "text.color": LIGHT["ink"],
     "lines.solid_capstyle": "round",
 }
-LEFT, RIGHT, TOP, BOTTOM, BETWEEN = 46, 12, 24, 36, 44  # margins of what the page shows, in points
 PICTURE_WIDTH, PICTURE_ROW = 1100, 246
 
 
@@ -50,27 +49,29 @@ def svg(charts: Sequence[Chart], name: str, width: float, height: float) -> str:
 
     It takes the colours of the page's variables (theme.COLOURS) and the width of what it stands in.
     """
+    file = io.StringIO()
     with _styled():
-        tall = height * len(charts)
-        figure = Figure(figsize=(width / POINTS, tall / POINTS))
-        plot = (tall - TOP - BOTTOM - BETWEEN * (len(charts) - 1)) / len(charts)
-        figure.subplots_adjust(
-            left=LEFT / width, right=1 - RIGHT / width, top=1 - TOP / tall, bottom=BOTTOM / tall, hspace=BETWEEN / plot
-        )
+        drawn(charts, width, height).savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    text = file.getvalue()
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    text = re.sub(r'(<svg)[^>]*?(viewBox="[^"]*")[^>]*>', r'\1 \2 aria-hidden="true">', text, count=1)
+    text = re.sub(r'(\bid="|url\(#|xlink:href="#)', rf"\g<1>{name}-", text).replace("xlink:href", "href")
+    for colour, value in LIGHT.items():
+        text = text.replace(value, f"var(--{colour})")
+    return text.strip()
+
+
+def drawn(charts: Sequence[Chart], width: float, height: float) -> Figure:
+    """Return charts below each other as one figure of `width` x `height` points each, laid out."""
+    with _styled():
+        figure = Figure(figsize=(width / POINTS, height * len(charts) / POINTS), layout="constrained")
         for chart, axes in zip(charts, figure.subplots(len(charts), squeeze=False)[:, 0], strict=True):
             axes.set_title(chart.title)
             chart.draw(axes)
             if chart is not charts[-1]:
                 axes.set_xlabel("")
-        text = io.StringIO()
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
-    drawn = text.getvalue()
-    drawn = re.sub(r"<metadata>.*?</metadata>", "", drawn[drawn.index("<svg") :], flags=re.DOTALL)
-    drawn = re.sub(r'(<svg)[^>]*?(viewBox="[^"]*")[^>]*>', r'\1 \2 aria-hidden="true">', drawn, count=1)
-    drawn = re.sub(r'(\bid="|url\(#|xlink:href="#)', rf"\g<1>{name}-", drawn).replace("xlink:href", "href")
-    for colour, value in LIGHT.items():
-        drawn = drawn.replace(value, f"var(--{colour})")
-    return drawn.strip()
+        figure.draw_without_rendering()
+    return figure
 
 
 def write_picture(report: Report, title: str, file: Path) -> None:

@@ -10,7 +10,7 @@ from inferencepool_rollout.report.figures import svg
 from inferencepool_rollout.report.theme import COLOURS, mood
 from inferencepool_rollout.report.words import FILTERS
 
-WIDE, NARROW, STEP = (980, 180), (380, 180), (460, 230)  # points
+WIDE, NARROW, STEP = (980, 190), (380, 200), (460, 240)  # points
 
 
 def page(report: Report) -> str:

@@ -16,6 +16,7 @@
 
   return {
     // what is there
+    top: text(document.querySelector("header")),
     outcome: text(document.querySelector("#outcome")),
     rows: shown("#steps tbody tr").map(text),
     events: shown("#events tbody tr").map(text),

@@ -37,7 +37,10 @@ class Recorded:
     def driver(self, percent: int) -> None:
         """A driver begins."""
         self.log = RunLog(self.folder, lambda: self.now)
-        stack = {"images": ["vllm/vllm-openai:v0.32.0"], "accelerators": ["1 nvidia.com/gpu"], "replicas": 2}
+        stack = {
+            "models": ["food of meta-llama/Llama-3.1-8B-Instruct"], "revisions": ["0e9e39f"],
+            "images": ["vllm/vllm-openai:v0.32.0"], "accelerators": ["1 nvidia.com/gpu"], "replicas": 2,
+        }  # fmt: skip
         self.log.write(
             "start", percent=percent, by="ops@bastion pid 7", plan=self.plan.model_dump(mode="json", by_alias=True),
             cluster="https://10.0.0.1:6443", context="production", pools={"pool-old": stack, "pool-new": stack},

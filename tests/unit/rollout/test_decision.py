@@ -224,3 +224,20 @@ def test_a_pool_that_has_not_answered_for_a_minute_is_rolled_back_by_its_request
     assert "nothing seen" not in decision.why
     split_evenly = Unsettled(fast, InFlight(ages, ages, np.full(600, "old")), now=60.0)
     assert decide(plan, plan.steps[0], nothing, elapsed=60, unsettled=split_evenly).action is Action.WAIT
+
+
+@pytest.mark.parametrize(("failures", "state"), [([], State.KEPT), ([0, 20, 40, 60], State.VIOLATED)])
+def test_a_verdict_beside_bounds_that_seem_to_contradict_it_says_why(failures: list[int], state: State) -> None:
+    failed = np.zeros(70, bool)
+    failed[failures] = True
+    found = judge_errors(ErrorRate(accept=0.01, detect=0.05, burst=1), failed, 0.05, 0.1)
+    assert found.state is state
+    assert found.low <= found.accept < found.detect < found.high
+    assert "ruled out by a test that needs fewer requests than the bounds" in found.reason()
+
+
+def test_a_verdict_that_its_bounds_show_needs_no_reason() -> None:
+    objective = ErrorRate(accept=0.01, detect=0.05, burst=1)
+    assert judge_errors(objective, np.zeros(2000, bool), 0.05, 0.1).reason() == "accepted up to 1.00%"
+    assert judge_errors(objective, np.zeros(300, bool), 0.05, 0.1).reason() == "shown to be below 5.00%"
+    assert judge_errors(objective, np.ones(50, bool), 0.05, 0.1).reason() == "accepted up to 1.00%"

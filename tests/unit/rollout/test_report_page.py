@@ -75,6 +75,19 @@ def test_the_outcome_and_its_reason_stand_at_the_top(report_page: Report) -> Non
     assert "error rate violated" in report_page.page["outcome"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "https://10.0.0.1:6443 (context production)",
+        "gateway http://127.0.0.1:8080",
+        "pool-new: 2 model servers, model food of meta-llama/Llama-3.1-8B-Instruct, revision 0e9e39f, "
+        "vllm/vllm-openai:v0.32.0, 1 nvidia.com/gpu",
+    ],
+)
+def test_the_top_names_cluster_context_gateway_and_what_the_pools_are(report_page: Report, words: str) -> None:
+    assert words in report_page.page["top"]
+
+
 def test_every_event_is_told(report_page: Report) -> None:
     told = "\n".join(report_page.page["events"])
     for words in ("begins at 0 %", "--set weights.new=10", "the gateway follows at 50 %", "helm rollback route 1"):
