@@ -34,8 +34,8 @@ STAGES = (
     Stage("forward again", ALL_TO_NEW, SPLIT, NEW),
     Stage("remove old", ("uninstall", "pool-old", "--wait"), {"pool-new": 100}, {"pool-new": 100}),
 )
-COLUMNS = "{:<14}{:>9}{:>10}{:>12}{:>13}{:>9}{:>9}{:>10}"
-HEAD = ("stage", "asked", "requests", "answered", "picked", "non-200", "p", "follows s")
+COLUMNS = "{:<13}{:>7}{:>9}{:>14}{:>14}{:>5}{:>7}{:>10}"
+HEAD = ("stage", "asked", "requests", "answered", "picked", "lost", "p", "follows s")
 
 
 def _name(text: str) -> str:

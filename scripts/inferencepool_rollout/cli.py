@@ -57,7 +57,7 @@ GitOps = Annotated[Path | None, typer.Option("--gitops", help="write the weight 
 At = Annotated[
     str, typer.Option("--at", help="with --gitops: the weight's place in another file, as spec.values.weights.new")
 ]
-CONSOLE = Console()
+CONSOLE = Console(soft_wrap=True)  # nothing is cut into lines that somebody copies
 
 
 @dataclass(frozen=True)

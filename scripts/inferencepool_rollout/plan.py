@@ -71,7 +71,10 @@ Duration = Annotated[
 ]
 Several = BeforeValidator(_sequence)
 """Before a tuple: a list of the file becomes one."""
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=53)]
+LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+Name = Annotated[str, Field(pattern=LABEL, max_length=53)]
+"""Name of a release: what Helm takes."""
+Namespace = Annotated[str, Field(pattern=LABEL, max_length=63)]
 Text = Annotated[str, Field(min_length=1)]
 Url = Annotated[str, AfterValidator(_http_url)]
 Headers = Mapping[Annotated[Text, AfterValidator(_header_text)], Annotated[str, AfterValidator(_header_text)]]
@@ -89,7 +92,7 @@ class Route(_Part):
     """The release of charts/rollout-route whose weight moves."""
 
     release: Name = Field(default="route", description="Name of the release, which is the name of its HTTPRoute.")
-    namespace: Name = Field(default="default", description="Namespace of the route and of both pools.")
+    namespace: Namespace = Field(default="default", description="Namespace of the route and of both pools.")
     chart: Text = Field(description="charts/rollout-route: a folder, relative to the plan, or oci://...")
     backend: Name = Field(default="new", description="The new pool's `name` in the chart's `backends`.")
 

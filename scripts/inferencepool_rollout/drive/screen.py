@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from rich.console import Group
-from rich.table import Table
+from rich.table import Column, Table
 
 from inferencepool_rollout.evidence.decision import Decision, State
 from inferencepool_rollout.evidence.observed import Observed
@@ -16,34 +16,38 @@ from inferencepool_rollout.traffic.sequential import anytime_interval
 
 BARS = "▁▂▃▄▅▆▇█"
 COLOURS = {State.KEPT: "green", State.VIOLATED: "bold red", State.OPEN: "yellow", State.UNKNOWN: "dim"}
-BINS = 30
+BINS = 24
+ROWS = ("share (99.9 %)", "answers", "failed", "picks", "TTFT p50/p95", "TPOT p50/p95", "E2E p50/p95", "requests")
 
 
 def screen(
     plan: Plan, step: Step, observed: Observed, decision: Decision, picks: Mapping[str, int | None], elapsed: float
 ) -> Group:
     """Return the tables of a step: what either pool did, and what is known of each objective."""
-    latencies = ("TTFT p50/p95", "TPOT p50/p95", "E2E p50/p95")
-    pools = Table("pool", "asked", "share (99.9 %)", "answers", "failed", "picks", *latencies, "requests")
-    answered = observed.answered()
-    total = answered.get("old", 0) + answered.get("new", 0)
-    for side, name, asked in (("old", plan.old, 100 - step.percent), ("new", plan.new, step.percent)):
-        low, high = anytime_interval(answered.get(side, 0), total, 0.001)
-        here = observed.pool == side
-        pools.add_row(
-            name, f"{asked} %", f"{low:.1%} to {high:.1%}", str(int((here & observed.good).sum())),
-            str(int((here & ~observed.good).sum())), "-" if picks.get(side) is None else str(picks[side]),
+    answered, total = observed.answered(), sum(observed.answered().get(side, 0) for side in ("old", "new"))
+    sides = {
+        f"{side}, asked {asked} %": (
+            "{:.1%} to {:.1%}".format(*anytime_interval(answered.get(side, 0), total, 0.001)),
+            str(int((here & observed.good).sum())),
+            str(int((here & ~observed.good).sum())),
+            "-" if picks.get(side) is None else str(picks[side]),
             *(_marks(observed.latency(metric, side)) for metric in ("ttft", "tpot", "e2e")),
             sparkline(observed.started[here]),
-        )  # fmt: skip
-    objectives = Table("objective", "seen", "accept", "detect", "")
+        )
+        for side, asked in (("old", 100 - step.percent), ("new", step.percent))
+        for here in (observed.pool == side,)
+    }
+    pools = Table("", *sides)
+    for name, *values in zip(ROWS, *sides.values(), strict=True):
+        pools.add_row(name, *values)
+    title = f"old: {plan.old}\nnew: {plan.new}\n{elapsed:.0f} s of {step.burn_in:.0f} to {step.longest:.0f} s"
+    objectives = Table(Column("objective", overflow="fold"), "seen", "accept", "detect", "")
     for each in decision.findings:
         colour = COLOURS[each.state]
         objectives.add_row(
             each.name, each.seen(), each.text(each.accept), each.text(each.detect), f"[{colour}]{each.state}[/]"
         )
-    pools.title = f"{step.percent} % to {plan.new}: {elapsed:.0f} s of {step.burn_in:.0f} to {step.longest:.0f} s"
-    return Group(pools, objectives)
+    return Group(title, pools, objectives)
 
 
 def sparkline(times: Floats) -> str:

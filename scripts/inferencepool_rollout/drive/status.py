@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from inferencepool_rollout.drive.lease import Lease
 from inferencepool_rollout.drive.movers import Mover
@@ -16,6 +15,7 @@ from inferencepool_rollout.kube.client import Client
 from inferencepool_rollout.kube.helm import Helm
 from inferencepool_rollout.kube.snapshot import read_snapshot
 from inferencepool_rollout.plan import Plan
+from inferencepool_rollout.rows import print_rows
 
 REVISIONS = 5
 
@@ -50,18 +50,22 @@ def status(plan: Plan, client: Client, mover: Mover, helm: Helm, lease: Lease) -
 
 
 def print_status(console: Console, seen: dict[str, Any]) -> None:
-    """Print a status as a table."""
-    table = Table(show_header=False)
+    """Print a status."""
     next_percent = f"{seen['nextPercent']} %" if seen["nextPercent"] else "finish"
-    table.add_row("new pool", f"{seen['percent']:g} %, next {next_percent} ({seen['next']})")
-    if seen["why"]:
-        table.add_row("but", seen["why"])
     live = ", ".join(f"{share:g} % {pool}" for pool, share in seen["live"].items())
-    table.add_row("live route", f"{live}; {'accepted' if seen['followed'] else 'not accepted yet'} by its gateways")
-    for release, parts in seen["pods"].items():
-        table.add_row(release, ", ".join(f"{name} {sum(up)}/{len(up)} ready" for name, up in parts.items()))
-    table.add_row("driver", seen["driver"] or "none")
-    table.add_row("hold", seen["hold"] or "no")
-    for each in seen["history"][-REVISIONS:]:
-        table.add_row(f"revision {each['number']}", f"{each['status']}: {each['description']}")
-    console.print(table)
+    rows = [
+        ("new pool", f"{seen['percent']:g} %, next {next_percent} ({seen['next']})"),
+        *([("but", seen["why"])] if seen["why"] else []),
+        ("live route", f"{live}; {'accepted' if seen['followed'] else 'not accepted yet'} by its gateways"),
+        *(
+            (release, ", ".join(f"{name} {sum(up)}/{len(up)} ready" for name, up in parts.items()))
+            for release, parts in seen["pods"].items()
+        ),
+        ("driver", seen["driver"] or "none"),
+        ("hold", seen["hold"] or "no"),
+        *(
+            (f"revision {each['number']}", f"{each['status']}: {each['description']}")
+            for each in seen["history"][-REVISIONS:]
+        ),
+    ]
+    print_rows(console, rows)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
-from rich.table import Table
+
+from inferencepool_rollout.rows import print_rows
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,9 @@ class Check:
 
 
 def print_checks(console: Console, checks: Sequence[Check]) -> None:
-    """Print the checks as a table, and below it each remedy on lines of its own, so that commands can be copied."""
-    table = Table("check", "", "why")
-    for check in checks:
-        table.add_row(check.name, "[green]ok[/]" if check.ok else "[bold red]FAIL[/]", check.why)
-    console.print(table)
+    """Print the checks, and below them each remedy on lines of its own, so that commands can be copied."""
+    rows = [(check.name, f"{'ok' if check.ok else 'FAIL'}  {check.why}") for check in checks]
+    print_rows(console, rows, ["green" if check.ok else "bold red" for check in checks])
     for check in checks:
         if not check.ok:
             console.print(f"{check.name}: {check.remedy}", markup=False, soft_wrap=True)

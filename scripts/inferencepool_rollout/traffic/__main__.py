@@ -53,7 +53,7 @@ def traffic(
         answers = send(url, request, plan, lambda count: status.update(f"{count} requests have ended"))
     after = _counts(namespace, weights, picks), _counts(namespace, weights, served)
 
-    console = Console()
+    console = Console(soft_wrap=True)
     print_answers(console, answers)
     if not weights:
         return 0 if len(answers) and not answers.lost else 1

@@ -6,34 +6,34 @@ from collections.abc import Mapping
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from inferencepool_rollout.traffic.answers import Answers
 from inferencepool_rollout.traffic.statistics import clopper_pearson, detectable, shares
 from inferencepool_rollout.traffic.verdict import POWER, Verdict
 
+MARKS = (50, 90, 99)
+
 
 def print_answers(console: Console, answers: Answers) -> None:
     """Print what came back: requests, losses by cause, rate, latency percentiles, and who answered."""
-    table = Table("requests", "lost", "requests/s", "p50 ms", "p90 ms", "p99 ms", "max ms", "TTFT p50 ms")
     good = answers.good
     ends = answers.started + answers.latency
     took = float(ends.max() - answers.started.min()) if len(answers) else 0.0
-    marks = (np.percentile(answers.latency[good], (50, 90, 99, 100)) * 1e3).tolist() if good.any() else []
-    first = answers.ttft[good & ~np.isnan(answers.ttft)]
-    table.add_row(
-        f"{len(answers)}",
-        f"{answers.lost}",
-        f"{len(answers) / took:.1f}" if took else "-",
-        *([f"{mark:.1f}" for mark in marks] or ["-"] * 4),
-        f"{np.median(first) * 1e3:.1f}" if first.size else "-",
-    )
-    console.print(table)
+    counts = Table("requests", "lost", "requests/s")
+    counts.add_row(f"{len(answers)}", f"{answers.lost}", f"{len(answers) / took:.1f}" if took else "-")
+    console.print(counts)
+    latencies = Table("ms", *(f"p{mark}" for mark in MARKS), "max")
+    for name, seconds in (("whole answer", answers.latency[good]), ("first token", answers.ttft[good])):
+        known = seconds[~np.isnan(seconds)] * 1e3
+        marks = np.percentile(known, (*MARKS, 100)).tolist() if known.size else []
+        latencies.add_row(name, *([f"{mark:.1f}" for mark in marks] or ["-"] * (len(MARKS) + 1)))
+    console.print(latencies)
     for cause, count in answers.causes().most_common():
         console.print(f"lost {count} by {cause}", markup=False)
     if answers.lost:
         console.print(f"the first of them said: {answers.detail[~good][0]}", markup=False)
-    pods = Table("pod", "answers")
+    pods = Table(Column("pod", overflow="fold"), "answers")
     for pod, count in answers.by_pod().most_common():
         pods.add_row(pod or "(not named)", str(count))
     console.print(pods)
@@ -48,7 +48,9 @@ def print_split(
     alpha: float,
 ) -> None:
     """Print the split: asked and seen share of each pool with its exact interval, picks, p-values and findings."""
-    table = Table("pool", "asked", "answered", "share", f"{1 - alpha:.1%} interval", "picked by its EPP")
+    table = Table(
+        Column("pool", overflow="fold"), "asked", "answered", "share", f"{1 - alpha:.1%} interval", "picked by its EPP"
+    )
     total = sum(answered.values())
     for (pool, _), share in zip(asked.items(), shares(list(asked.values())), strict=True):
         count = answered.get(pool, 0)
