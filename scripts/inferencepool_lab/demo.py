@@ -17,7 +17,7 @@ from inferencepool_lab.ready import ready
 from inferencepool_lab.stage import Seen, Stage, run_stage
 from inferencepool_rollout.command import run_command
 from inferencepool_rollout.progress import step
-from inferencepool_rollout.traffic.statistics import detectable
+from inferencepool_rollout.traffic.statistics import detectable, sample_size
 from inferencepool_rollout.traffic.verdict import ALPHA, POWER
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +34,9 @@ STAGES = (
     Stage("forward again", ALL_TO_NEW, SPLIT, NEW),
     Stage("remove old", ("uninstall", "pool-old", "--wait"), {"pool-new": 100}, {"pool-new": 100}),
 )
+DIFFERENCE = 0.05
+"""What the demo claims to see: a share of pool-new at 90/10 that is 5 percent points off, either way."""
+JUDGES = 2  # the answers and the picks, which share ALPHA (traffic.verdict.judge)
 COLUMNS = "{:<13}{:>7}{:>9}{:>14}{:>14}{:>5}{:>7}{:>10}"
 HEAD = ("stage", "asked", "requests", "answered", "picked", "lost", "p", "follows s")
 
@@ -47,13 +50,17 @@ def _name(text: str) -> str:
 def demo(
     name: Annotated[str, typer.Option(help="name of the cluster", parser=_name)] = "inferencepool-demo",
     port: Annotated[int, typer.Option(help="port of 127.0.0.1 for the Gateway", min=1024, max=65535)] = 18080,
-    requests: Annotated[int, typer.Option(help="requests judged at each stage", min=100, max=1_000_000)] = 1000,
+    requests: Annotated[
+        int | None,
+        typer.Option(help="requests judged at each stage; as many as its claim needs", min=100, max=1_000_000),
+    ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="leave the cluster up and print what to try next")] = False,
     remove: Annotated[bool, typer.Option("--down", help="remove what --keep left: cluster and docker daemon")] = False,
 ) -> int:
     """Run upstream's rollout on a real kind cluster; exits with 0 if every stage was right, with 1 if one was not."""
     if remove:
         return down(name)
+    requests = requests or enough()
     try:
         cluster = ready(name, port)
         findings = _roll_out(cluster, requests)
@@ -86,9 +93,18 @@ def _roll_out(cluster: Cluster, requests: int) -> list[str]:
     return findings
 
 
+def enough() -> int:
+    """Return the requests a stage by which the demo keeps its claim.
+
+    It refuses a share of pool-new that is DIFFERENCE off with probability POWER, and a right one with ALPHA at most.
+    """
+    new = SPLIT["pool-new"] / sum(SPLIT.values())
+    return max(sample_size(new, new + off, ALPHA / JUDGES, POWER) for off in (-DIFFERENCE, DIFFERENCE))
+
+
 def _power(requests: int) -> str:
     """What so many requests at 90/10 could have shown to be wrong, by the test that judged them."""
-    low, high = detectable(0.1, requests, ALPHA / 2, POWER)
+    low, high = detectable(SPLIT["pool-new"] / sum(SPLIT.values()), requests, ALPHA / JUDGES, POWER)
     return (
         f"{requests} requests at 90/10 refuse a true share of pool-new below {low:.1%} or above {high:.1%} with "
         f"probability {POWER:.0%} at least; more --requests refuse smaller differences"
