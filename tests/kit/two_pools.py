@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from inferencepool_lab.cluster.handle import Cluster
+from inferencepool_rollout.traffic.answers import Answers
 from inferencepool_rollout.traffic.load import Plan, send
-from inferencepool_rollout.traffic.request import POOL_HEADER, Completion
+from inferencepool_rollout.traffic.request import Completion
 from kit import pools
 from kit.charts import Manifest, only, render
 from kit.namespace import Namespace, new_namespace
@@ -52,7 +54,7 @@ class TwoPools:
         deadline = time.monotonic() + seconds
         while True:
             answers = send(self.gateway_url, self.request(), Plan(count=200))
-            share = 100 * float(np.mean(answers.pool == FAULTED))
+            share = 100 * float(np.mean(chosen(answers, FAULTED)))
             if abs(share - percent) < 12:
                 return
             assert time.monotonic() < deadline, f"{share:.0f} % in place of {percent} % after {seconds:g} s"
@@ -66,18 +68,22 @@ class TwoPools:
         self.namespace.rolled_out(*(f"{pool}{suffix}" for pool in (FAULTED, OTHER) for suffix in ("", "-epp")))
 
     def _route(self, weights: Mapping[str, int]) -> Manifest:
-        """The chart's route, in which each backend adds a response header that names it."""
+        """The chart's route, whose backends mark every answer with their pool."""
         values = {
             "weights": {"new": weights[OTHER]},
             "parentRefs": pools.PARENTS,
             "hostnames": [self.namespace.host],
             "timeouts": {"request": f"{REQUEST_SECONDS}s"},
         }
-        route = only(render("rollout-route", "route", values, namespace=self.namespace.name), "HTTPRoute")
-        for ref in (ref for rule in route["spec"]["rules"] for ref in rule["backendRefs"]):
-            header = {"set": [{"name": POOL_HEADER, "value": ref["name"]}]}
-            ref["filters"] = [{"type": "ResponseHeaderModifier", "responseHeaderModifier": header}]
-        return route
+        return only(render("rollout-route", "route", values, namespace=self.namespace.name), "HTTPRoute")
+
+
+def chosen(answers: Answers, pool: str) -> npt.NDArray[np.bool_]:
+    """Say of each answer, refusals too, whether the gateway chose that pool for it; "" where it chose none.
+
+    The route marks answers with NAMESPACE/POOL.
+    """
+    return np.fromiter((str(mark).rpartition("/")[2] == pool for mark in answers.pool), np.bool_, len(answers))
 
 
 @contextmanager

@@ -57,6 +57,15 @@ def test_a_command_of_the_docs_is_one_that_its_program_takes(command: str) -> No
     assert [flag for flag in flags if not re.search(rf"(^|[\s,]){flag}[\s,=]", text)] == []
 
 
+def test_every_rollback_of_the_docs_names_its_revision() -> None:
+    """Without one Helm goes back by one, and a failed upgrade or rollback counts as a revision."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "charts").glob("*/README.md")]
+    written = [command for page in pages for command in re.findall(r"helm rollback \S+ \S+", page.read_text())]
+    bare = [command for command in written if not re.fullmatch(r"(REVISION|N|\d+)\W*", command.split()[-1])]
+    assert len(written) > 5
+    assert bare == []
+
+
 @pytest.mark.parametrize("command", [command for command in COMMANDS if "charts/" in command])
 def test_an_install_or_upgrade_of_the_docs_renders(command: str) -> None:
     _, _, release, chart, *words = shlex.split(command)

@@ -12,7 +12,7 @@ from inferencepool_rollout.traffic.attribution import by_pool, gained, picks, po
 from inferencepool_rollout.traffic.load import Plan, background, send
 from inferencepool_rollout.traffic.verdict import Finding, judge
 from kit.faults.table import Loss, Row
-from kit.two_pools import FAULTED, OTHER, TwoPools
+from kit.two_pools import FAULTED, OTHER, TwoPools, chosen
 from kit.wait import FOLLOWED_SECONDS
 
 WHOLE_RATE, STREAM_RATE = 40.0, 6.0
@@ -35,7 +35,7 @@ class Seen:
 
     def of(self, pool: str) -> Answers:
         """The answers, refusals too, for which the gateway chose that pool; "" where the gateway did not answer."""
-        return self.answers.where(self.answers.pool == pool)
+        return self.answers.where(chosen(self.answers, pool))
 
 
 def run(pools: TwoPools, row: Row) -> Seen:

@@ -20,7 +20,7 @@ from inferencepool_rollout.traffic.answers import Answers
 from inferencepool_rollout.traffic.load import Plan, background
 from kit.faults.run import STREAM_RATE, WHOLE_RATE
 from kit.faults.table import CLOSE, OPEN
-from kit.two_pools import FAULTED, OTHER, TwoPools, two_pools
+from kit.two_pools import FAULTED, OTHER, TwoPools, chosen, two_pools
 
 CHANGE_SECONDS, KILLS_EVERY = 10.0, 3  # a weight change every 10 s, a pod ended every third of them
 PERCENTS = (10, 50, 90, 30, 70)
@@ -100,7 +100,7 @@ def test_nothing_is_lost_but_what_fail_close_must_refuse(soak: Soak) -> None:
     lost = soak.answers.where(~soak.answers.good)
     if soak.failure_mode == CLOSE:
         waits = [(lost.started >= ended) & (lost.started < ended + PICKER_SECONDS) for ended in soak.picker_ended]
-        refused = (lost.pool == FAULTED) & (lost.status == 500)
+        refused = chosen(lost, FAULTED) & (lost.status == 500)
         lost = lost.where(~(refused & np.any(waits, axis=0)))
     assert len(lost) == 0, lost.causes()
 

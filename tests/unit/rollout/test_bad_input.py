@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from inferencepool_rollout import cli
 from inferencepool_rollout.cli import main
+from inferencepool_rollout.exit_codes import ExitCode
 from kit.kubeconfig import kubeconfig
 from kit.plans import TEXT
 
 NOWHERE = "http://127.0.0.1:1"
 VERBS = ("preflight", "run", "status", "promote", "hold", "rollback", "finish")
+NOTHING_THERE = {"rollback": ExitCode.REFUSED, "finish": ExitCode.HELD}
+"""Exit codes of the verbs that are refused, and not at fault, where neither route nor pools are there."""
 
 Rollout = Callable[..., None]
 """Run the command line with words, and see that it ends with one line that says `says`."""
@@ -31,7 +37,7 @@ def plan(tmp_path: Path) -> Path:
 def fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Rollout:
     """The command line with some of the environment changed; no helm is on PATH unless HELM names one."""
 
-    def run(*words: str | Path, says: str, **environment: str) -> None:
+    def run(*words: str | Path, says: str, code: int = ExitCode.FAILED, **environment: str) -> None:
         monkeypatch.setenv("PATH", "/usr/bin:/bin")
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
@@ -47,9 +53,31 @@ def fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
         assert captured.err.count("\n") == 1 or "the plan is refused" in captured.err, captured.err
         assert "Traceback" not in captured.out + captured.err
         assert "a fault of the program" not in captured.err
-        assert ended.value.code == 1
+        assert ended.value.code == code
 
     return run
+
+
+@contextmanager
+def always(status: int, body: bytes) -> Iterator[str]:
+    """The URL of a server that answers everything with this."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_PATCH = do_PUT = do_GET  # noqa: N815 (names of http.server)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as made:
+        threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{made.server_port}"
+        made.shutdown()
 
 
 def program(folder: Path, prints: str) -> Path:
@@ -72,6 +100,30 @@ def test_without_a_cluster(
     monkeypatch.setattr(cli, "PATIENCE_SECONDS", 0.0)
     helm, config = program(tmp_path, "[]"), kubeconfig(tmp_path, NOWHERE)
     fails(verb, "--file", plan, says="http://127.0.0.1:1 does not answer", HELM=str(helm), KUBECONFIG=str(config))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "says"),
+    [
+        (401, b"Unauthorized", "Unauthorized"),
+        (403, b'{"kind": "Status", "message": "leases is forbidden"}', "leases is forbidden"),
+        (404, b'{"kind": "Status", "message": "namespaces \\"llm\\" not found"}', ""),
+        (500, b"", "500"),
+        (200, b"<html>", ""),
+        (200, b"[1, 2]", ""),
+    ],
+)
+@pytest.mark.parametrize("verb", VERBS)
+def test_with_an_api_server_that_refuses_everything(
+    plan: Path, tmp_path: Path, fails: Rollout, monkeypatch: pytest.MonkeyPatch,
+    verb: str, status: int, body: bytes, says: str,
+) -> None:  # fmt: skip
+    """No right to Leases or to anything else, a namespace that is not there, something else that answers."""
+    monkeypatch.setattr(cli, "PATIENCE_SECONDS", 0.0)
+    with always(status, body) as url:
+        helm, config = program(tmp_path, "[]"), kubeconfig(tmp_path, url)
+        code = NOTHING_THERE.get(verb, ExitCode.FAILED) if status == 404 else ExitCode.FAILED
+        fails(verb, "--file", plan, says=says, code=code, HELM=str(helm), KUBECONFIG=str(config))
 
 
 @pytest.mark.parametrize("verb", VERBS)
