@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -22,7 +22,7 @@ from kit.wait import FOLLOWED_SECONDS, wait_until
 PLAN = """\
 route: {{namespace: {namespace}, chart: {chart}}}
 pools: {{old: pool-old, new: {new}}}
-gateway: {{url: "{url}", headers: {{Host: {host}}}}}
+gateway: {{url: "{url}", headers: {headers}}}
 probe: {{models: [food-review], rate: {rate}}}
 steps:
 {steps}
@@ -58,6 +58,8 @@ class Rollout:
     folder: Path
     rate: float = 60
     burn_in: float = 8
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Further headers of the driver's requests."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -69,7 +71,8 @@ class Rollout:
         burn_in = f"burnIn: {self.burn_in:g}s, longest: {10 * self.burn_in:g}s"
         text = PLAN.format(
             namespace=self.namespace.name, chart=CHARTS / "rollout-route", new=new,
-            url=self.namespace.cluster.gateway_url, host=self.namespace.host, rate=self.rate, latency=latency,
+            url=self.namespace.cluster.gateway_url, rate=self.rate, latency=latency,
+            headers=json.dumps({"Host": self.namespace.host, **self.headers}),
             steps="\n".join(f"  - {{percent: {percent}, {burn_in}}}" for percent in steps),
         )  # fmt: skip
         plan.write_text(text)
