@@ -92,8 +92,12 @@ def _objects(node: dict[str, Any], key: str) -> st.SearchStrategy[Any]:
             optional={name: strategy for name, strategy in drawn.items() if name not in required},
         )
     if isinstance(node.get("additionalProperties"), dict):
-        names = values({"type": "string", "pattern": "^[a-z]{1,9}$", **node.get("propertyNames", {})})
-        return st.dictionaries(names, values(node["additionalProperties"]), max_size=2)
+        return st.dictionaries(
+            st.from_regex("[a-z]{1,9}", fullmatch=True), values(node["additionalProperties"]), max_size=2
+        )
+    if node.get("additionalProperties") is False and len(node.get("patternProperties", {})) == 1:
+        ((pattern, child),) = node["patternProperties"].items()
+        return st.dictionaries(values({"type": "string", "pattern": pattern}), values(child), max_size=2)
     return st.sampled_from([PASSED_ON[key]])
 
 

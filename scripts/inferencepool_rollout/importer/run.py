@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -95,9 +95,26 @@ def show(each: Outlook, console: Console) -> None:
 
 
 def _write(outlooks: list[Outlook], folder: Path, helm: Helm, context: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for each in outlooks:
-        text = HEADER.format(f"{each.release.namespace}/{each.release.name}") + as_yaml(each.release.values)
-        (folder / each.release.file).write_text(text)
-    is_helm_3 = helm.major() == 3
-    (folder / "adopt.sh").write_text(script(outlooks, folder, is_helm_3, context))
+    """Write the files; raises Failure, with nothing written, where one of them was edited since."""
+    texts = {
+        each.release.file: HEADER.format(f"{each.release.namespace}/{each.release.name}") + as_yaml(each.release.values)
+        for each in outlooks
+    }
+    texts["adopt.sh"] = script(outlooks, folder, helm.major() == 3, context)
+    write_files(folder, texts)
+
+
+def write_files(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write texts by their files' names into a folder; raises Failure rather than replace a file of another text."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        other = [
+            name for name, text in texts.items() if (folder / name).exists() and (folder / name).read_text() != text
+        ]
+        if other:
+            names = ", ".join(sorted(other))
+            raise Failure(f"{folder} has {names} with another content already; name another folder with --output")
+        for name, text in texts.items():
+            (folder / name).write_text(text)
+    except (OSError, ValueError) as error:
+        raise Failure(f"{folder} cannot be written: {error}; name another folder with --output") from None

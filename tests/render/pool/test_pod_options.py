@@ -43,9 +43,9 @@ def test_volumes_and_their_mounts_are_added() -> None:
 
 
 def test_containers_are_added_after_the_server_and_before_the_syncer() -> None:
-    spec = template(extraContainers=[CONTAINER], extraInitContainers=[CONTAINER])["spec"]
+    spec = template(extraContainers=[CONTAINER], extraInitContainers=[CONTAINER | {"name": "first"}])["spec"]
     assert [c["name"] for c in spec["containers"]] == ["model-server", "mine"]
-    assert [c["name"] for c in spec["initContainers"]] == ["mine", "lora-syncer"]
+    assert [c["name"] for c in spec["initContainers"]] == ["first", "lora-syncer"]
 
 
 def test_environment_and_arguments_are_added_last_so_that_they_win() -> None:

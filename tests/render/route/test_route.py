@@ -264,3 +264,31 @@ def test_pools_of_one_name_in_both_groups_are_two_pools() -> None:
 def test_the_record_holds_the_weights_of_every_backend() -> None:
     route = only(render("rollout-route", "route", {"weights": {"new": 10}}), "HTTPRoute")
     assert route["metadata"]["annotations"]["rollout-route/weights"] == '{"new":10,"old":90}'
+
+
+NAMED = [{"name": "x", "value": "1"}]
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"rules": [{"name": "a", "matches": [{"queryParams": NAMED * 2}]}]}, "matches the query parameter x twice"),
+        ({"requestHeaders": {"set": NAMED * 2}}, "requestHeaders.set of rule all names the header x twice"),
+        ({"responseHeaders": {"add": NAMED * 2}}, "responseHeaders.add of rule all names the header x twice"),
+        ({"requestHeaders": {"remove": ["x", "x"]}}, "requestHeaders[./]remove"),
+        ({"parentRefs": [{"name": "g"}] * 2}, "parentRefs names the Gateway g twice alike"),
+        ({"parentRefs": [{"name": "g"}, {"name": "g", "sectionName": "a"}]}, "the Gateway g several times, and once"),
+        ({"labels": {"a b": "x"}}, "/labels.*additional properties 'a b'"),
+        ({"labels": {"a": "x y"}}, "labels[./]a"),
+        ({"labels": {"a": "x" * 64}}, "labels[./]a"),
+        ({"annotations": {"a b": "x"}}, "/annotations.*additional properties 'a b'"),
+    ],
+)
+def test_what_the_api_server_would_refuse_late_is_refused_by_name(values: dict[str, Any], told: str) -> None:
+    with pytest.raises(RenderError, match=told):
+        render("rollout-route", "route", values)
+
+
+def test_listeners_of_one_gateway_and_gateways_of_one_name_stand_side_by_side() -> None:
+    refs = [{"name": "g", "sectionName": "a"}, {"name": "g", "sectionName": "b"}, {"name": "g", "namespace": "other"}]
+    assert len(only(render("rollout-route", "route", {"parentRefs": refs}), "HTTPRoute")["spec"]["parentRefs"]) == 3

@@ -155,7 +155,7 @@ spec:
 {{- end }}
 
 {{- /* Environment of the server as a JSON list, from `root` and `preset`: the preset's, the token of
-       model.huggingFaceToken, the key of modelServer.apiKey, modelServer.extraEnv. */}}
+       model.huggingFaceToken, the key of modelServer.apiKey, and modelServer.extraEnv, which stands over these. */}}
 {{- define "inferencepool.modelServerEnv" -}}
 {{- $env := .preset.env | default list }}
 {{- $secret := .root.Values.model.huggingFaceToken }}
@@ -163,7 +163,16 @@ spec:
   {{- $token := dict "secretKeyRef" (dict "name" $secret.secretName "key" $secret.key) }}
   {{- $env = append $env (dict "name" "HF_TOKEN" "valueFrom" $token) }}
 {{- end }}
-{{- concat $env (include "inferencepool.apiKeyEnv" .root | fromYamlArray) .root.Values.modelServer.extraEnv | toJson }}
+{{- $extra := .root.Values.modelServer.extraEnv }}
+{{- $names := list }}
+{{- range $extra }}
+  {{- $names = append $names .name }}
+{{- end }}
+{{- $own := list }}
+{{- range concat $env (include "inferencepool.apiKeyEnv" .root | fromYamlArray) }}
+  {{- $own = ternary $own (append $own .) (has .name $names) }}
+{{- end }}
+{{- concat $own $extra | toJson }}
 {{- end }}
 
 {{- /* Startup probe of the server, from `root` and `preset`: its health path, or with modelServer.warmUp a first

@@ -1,6 +1,7 @@
 {{- /* All checks of pool, api, aliases and objectives. */}}
 {{- define "inferencepool.checkPool" -}}
 {{- include "inferencepool.checkApi" . }}
+{{- include "inferencepool.checkParents" (dict "list" "preview.parentRefs" "refs" .Values.preview.parentRefs) }}
 {{- if .Values.aliases }}
   {{- include "inferencepool.checkRewrites" . }}
   {{- include "inferencepool.checkAliases" . }}
@@ -34,12 +35,14 @@
 {{- end }}
 {{- end }}
 
-{{- /* Fails if aliases name a model twice, have targets of which only some are weighted, or a criticality where the API
+{{- /* Fails if aliases name a model or an object twice, have targets of which only some are weighted, or a criticality where the API
        version has none. */}}
 {{- define "inferencepool.checkAliases" -}}
 {{- $hasCriticality := (include "inferencepool.api" . | fromJson).modelVersion }}
 {{- $models := list }}
+{{- $objects := list }}
 {{- range .Values.aliases }}
+  {{- $object := .object | default (printf "%s-%s" $.Release.Name (include "inferencepool.nameOf" .model)) }}
   {{- include "inferencepool.checkAliasWeights" . }}
   {{- if has .model $models }}
     {{- fail (printf "the alias %s is named twice in aliases; name it once, with several targets" .model) }}
@@ -47,7 +50,11 @@
   {{- if and .criticality (not $hasCriticality) }}
     {{- fail (printf "the alias %s of aliases has a criticality, which only api.version=x-k8s has; leave it out and set objectives" .model) }}
   {{- end }}
+  {{- if and $hasCriticality (has $object $objects) }}
+    {{- fail (printf "two of aliases make the InferenceModel %s; give %s another object" $object .model) }}
+  {{- end }}
   {{- $models = append $models .model }}
+  {{- $objects = append $objects $object }}
 {{- end }}
 {{- end }}
 
@@ -62,7 +69,7 @@
 {{- end }}
 {{- end }}
 
-{{- /* Fails if objectives name one twice, or the API version or the EPP has none. */}}
+{{- /* Fails if objectives name one or its object twice, or the API version or the EPP has none. */}}
 {{- define "inferencepool.checkObjectives" -}}
 {{- $epp := include "inferencepool.epp" . | fromJson }}
 {{- if not (include "inferencepool.api" . | fromJson).objectiveVersion }}
@@ -72,14 +79,33 @@
   {{- fail (printf "objectives are given, but epp.image.tag is %s and this EPP ignores them; take another image or empty objectives" $epp.version) }}
 {{- end }}
 {{- $names := list }}
+{{- $objects := list }}
 {{- range .Values.objectives }}
-  {{- $object := printf "%s-%s" $.Release.Name .name }}
+  {{- $object := .object | default (printf "%s-%s" $.Release.Name .name) }}
   {{- if and (not .object) (gt (len $object) 253) }}
     {{- fail (printf "the objective %s of objectives makes a name of %d characters, and an object's has 253; shorten it, or set its object" .name (len $object)) }}
   {{- end }}
   {{- if has .name $names }}
     {{- fail (printf "the objective %s is named twice in objectives; name it once" .name) }}
   {{- end }}
+  {{- if has $object $objects }}
+    {{- fail (printf "two of objectives make the InferenceObjective %s; give %s another object" $object .name) }}
+  {{- end }}
   {{- $names = append $names .name }}
+  {{- $objects = append $objects $object }}
+{{- end }}
+{{- end }}
+
+{{- /* Fails if one of several `refs` of the list `list` to one Gateway does not say which listener it means. */}}
+{{- define "inferencepool.checkParents" -}}
+{{- $parents := list }}
+{{- range .refs }}
+  {{- $parents = append $parents (pick . "namespace" "name") }}
+{{- end }}
+{{- range .refs }}
+  {{- $others := without $parents (pick . "namespace" "name") }}
+  {{- if and (lt (len $others) (sub (len $parents) 1 | int)) (not (or .sectionName .port)) }}
+    {{- fail (printf "%s refers to the Gateway %s several times, and once to all of its listeners; give each its sectionName, or leave the others out" $.list .name) }}
+  {{- end }}
 {{- end }}
 {{- end }}

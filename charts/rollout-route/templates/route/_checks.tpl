@@ -12,6 +12,13 @@ what it takes although no request can ever match. Each is refused at render by t
   {{- end }}
   {{- $names = append $names (lower .name) }}
 {{- end }}
+{{- $queries := list }}
+{{- range .match.queryParams }}
+  {{- if has .name $queries }}
+    {{- fail (printf "rules: %s matches the query parameter %s twice; name each once" $.name .name) }}
+  {{- end }}
+  {{- $queries = append $queries .name }}
+{{- end }}
 {{- $path := .match.path }}
 {{- $isPath := regexMatch "^(/([-A-Za-z0-9._~!$&'()*+,;=:@]|%[0-9a-fA-F]{2})+)*/?$" $path.value }}
 {{- $isOdd := regexMatch "(?i)%2f|/[.]{1,2}(/|$)" $path.value }}
@@ -67,5 +74,37 @@ what it takes although no request can ever match. Each is refused at render by t
 {{- end }}
 {{- if has (lower .root.Values.poolHeader) $names }}
   {{- fail (printf "responseHeaders of rule %s: %s is the poolHeader, which marks answers with their pool; name another poolHeader, or empty it" .rule.name .root.Values.poolHeader) }}
+{{- end }}
+{{- end }}
+
+{{- /* Fails if the header `changes` of the value `list`, of the rule `name`, name one twice. */}}
+{{- define "rollout-route.checkHeaders" -}}
+{{- range $kind := list "set" "add" }}
+  {{- $names := list }}
+  {{- range default list (get $.changes $kind) }}
+    {{- if has .name $names }}
+      {{- fail (printf "%s.%s of rule %s names the header %s twice; give it one value" $.list $kind $.name .name) }}
+    {{- end }}
+    {{- $names = append $names .name }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* Fails if parentRefs names one twice, or of several of one Gateway one does not say which listener it means. */}}
+{{- define "rollout-route.checkParents" -}}
+{{- $parents := list }}
+{{- $full := list }}
+{{- range . }}
+  {{- if has . $full }}
+    {{- fail (printf "parentRefs names the Gateway %s twice alike; leave one out" .name) }}
+  {{- end }}
+  {{- $full = append $full . }}
+  {{- $parents = append $parents (pick . "namespace" "name") }}
+{{- end }}
+{{- range . }}
+  {{- $others := without $parents (pick . "namespace" "name") }}
+  {{- if and (lt (len $others) (sub (len $parents) 1 | int)) (not (or .sectionName .port)) }}
+    {{- fail (printf "parentRefs refers to the Gateway %s several times, and once to all of its listeners; give each its sectionName, or leave the others out" .name) }}
+  {{- end }}
 {{- end }}
 {{- end }}

@@ -95,10 +95,12 @@
 {{- $values := .root.Values }}
 {{- $filters := list }}
 {{- with default $values.requestHeaders .rule.requestHeaders }}
+  {{- include "rollout-route.checkHeaders" (dict "list" "requestHeaders" "changes" . "name" $.rule.name) }}
   {{- $filters = append $filters (dict "type" "RequestHeaderModifier" "requestHeaderModifier" .) }}
 {{- end }}
 {{- include "rollout-route.checkPoolHeader" . }}
 {{- with default $values.responseHeaders .rule.responseHeaders }}
+  {{- include "rollout-route.checkHeaders" (dict "list" "responseHeaders" "changes" . "name" $.rule.name) }}
   {{- $filters = append $filters (dict "type" "ResponseHeaderModifier" "responseHeaderModifier" .) }}
 {{- end }}
 {{- with and .mirror (default $values.mirror .rule.mirror) }}

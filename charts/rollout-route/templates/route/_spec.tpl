@@ -3,6 +3,7 @@
 {{- define "rollout-route.spec" -}}
 {{- include "rollout-route.checkKind" . }}
 {{- include "rollout-route.checkBackends" . }}
+{{- include "rollout-route.checkParents" .Values.parentRefs }}
 {{- $parentRefs := list }}
 {{- range .Values.parentRefs }}
   {{- $parentRefs = append $parentRefs (merge (dict "group" "gateway.networking.k8s.io" "kind" "Gateway") .) }}
