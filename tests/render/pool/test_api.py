@@ -60,6 +60,15 @@ def test_objectives_are_of_the_api_that_the_cluster_serves(served: tuple[str, ..
     assert objective["spec"]["priority"] == -2147483648
 
 
+def test_the_routers_epp_gets_the_group_that_it_prefers_wherever_it_is_served() -> None:
+    """Where both groups are, it ignores the older one."""
+    objectives = [{"name": "batch", "priority": 1}]
+    both = rendered(POOL, OBJECTIVE, ROUTER, objectives=objectives, epp={"family": "router"})
+    older = rendered(POOL, OBJECTIVE, objectives=objectives, epp={"family": "router"})
+    assert only(both, "InferenceObjective")["apiVersion"] == "llm-d.ai/v1alpha2"
+    assert only(older, "InferenceObjective")["apiVersion"] == "inference.networking.x-k8s.io/v1alpha2"
+
+
 @pytest.mark.parametrize(
     ("chosen", "version"), [("v1", "inference.networking.x-k8s.io/v1alpha2"), ("router", "llm-d.ai/v1alpha2")]
 )
@@ -144,6 +153,11 @@ def test_aliases_whose_names_look_alike_are_different_inference_models() -> None
             (),
             {"api": {"version": "v1"}, "epp": {"family": "0.5"}},
             "epp.family is 0.5, which reads the API version x-k8s, but api.version is v1",
+        ),
+        (
+            (POOL, OBJECTIVE, ROUTER),
+            {"api": {"version": "v1"}, "epp": {"family": "router"}},
+            "this cluster serves llm-d.ai/v1alpha2/InferenceObjective, and the router then ignores",
         ),
     ],
 )

@@ -174,6 +174,19 @@ def test_tls_brings_the_gateways_part_where_istio_is() -> None:
     assert "--secure-serving=true" in container(rendered("1.x", tls=True))["args"]
 
 
+@pytest.mark.parametrize("family", API)
+@pytest.mark.parametrize(("provider", "speaks"), [("gke", "true"), ("bare", "false")])
+def test_the_epp_speaks_tls_where_the_gateways_of_the_provider_do(family: str, provider: str, speaks: str) -> None:
+    values = {"api": {"version": API[family]}, "provider": provider}
+    args = container(render("inferencepool", "pool-new", values))["args"]
+    assert {arg.split("=")[1] for arg in args if arg.lower().startswith("--secure")} == {speaks}
+
+
+def test_tls_that_is_switched_off_stays_off_at_every_provider() -> None:
+    manifests = render("inferencepool", "pool-new", {"provider": "gke", "epp": {"tls": False}})
+    assert "--secure-serving=false" in container(manifests)["args"]
+
+
 @pytest.mark.parametrize("value", ["x", 3, 10_000_000, 0.25, True])
 def test_a_further_flag_is_written_as_it_is_given(value: Any) -> None:
     text = str(value).lower() if isinstance(value, bool) else str(value)

@@ -87,7 +87,8 @@ def test_the_epp_has_an_engine_with_the_metrics_of_the_preset(preset: str) -> No
 def test_the_pods_tell_the_epp_whose_metrics_they_have(preset: str) -> None:
     labels = pod(PRESETS[preset])["metadata"]["labels"]
     default = "vllm"
-    assert labels.get("inference.networking.k8s.io/engine-type", default) == data_of(preset)["engine"]
+    for label in ("inference.networking.k8s.io/engine-type", "llm-d.ai/engine-type"):
+        assert labels.get(label, default) == data_of(preset)["engine"]
 
 
 @pytest.mark.parametrize("preset", PRESETS)

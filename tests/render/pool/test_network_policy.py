@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from kit.charts import Manifest, only, render
 
 DNS = [53, 53, 5353, 5353]  # UDP and TCP; the DNS pods of OpenShift listen on 5353
 
 
-def policy(name: str, **values: Any) -> Manifest:
-    manifests = render("inferencepool", "pool-old", {"networkPolicy": {"enabled": True, **values}})
+def policy(name: str, provider: str = "bare", **values: Any) -> Manifest:
+    whole = {"provider": provider, "networkPolicy": {"enabled": True, **values}}
+    manifests = render("inferencepool", "pool-old", whole)
     found: Manifest = only(manifests, "NetworkPolicy", name)["spec"]
     return found
 
@@ -28,3 +31,20 @@ def test_no_egress_that_is_named_is_none_but_to_names_and_to_the_pool() -> None:
     assert [[port["port"] for port in rule.get("ports", [])] for rule in servers] == [DNS, []]
     assert [[port["port"] for port in rule["ports"]] for rule in epp] == [DNS, [8000]]
     assert all("podSelector" in rule["to"][0] for rule in (servers[1], epp[1]))
+
+
+GATEWAY = {"podSelector": {"matchLabels": {"gateway": "mine"}}}
+BALANCERS = [{"ipBlock": {"cidr": cidr}} for cidr in ("35.191.0.0/16", "130.211.0.0/22")]
+
+
+@pytest.mark.parametrize(("provider", "more", "ports"), [("gke", BALANCERS, [9002, 9003]), ("eks", [], [9002])])
+def test_the_health_checks_of_gke_get_in(provider: str, more: list[Manifest], ports: list[int]) -> None:
+    servers, epp = (policy(name, provider, gateways=[GATEWAY])["ingress"][0] for name in ("pool-old", "pool-old-epp"))
+    assert servers == {"ports": [{"port": 8000}], "from": [GATEWAY, *more]}
+    assert epp == {"ports": [{"port": port} for port in ports], "from": [GATEWAY, *more]}
+
+
+def test_without_gateways_anyone_gets_in_at_every_provider() -> None:
+    assert [policy("pool-old", provider)["ingress"][0] for provider in ("gke", "bare")] == [
+        {"ports": [{"port": 8000}]}
+    ] * 2

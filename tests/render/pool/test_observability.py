@@ -14,6 +14,7 @@ import yaml
 
 from inferencepool_lab.builds.programs import module_folder
 from kit.charts import CHARTS, VALUES, Manifest, RenderError, only, render
+from kit.epp_lines import LINES, Line
 from kit.prometheus_tools import program
 
 ALL = VALUES / "pool/observability.yaml"
@@ -36,11 +37,27 @@ def rules() -> list[Manifest]:
     return found
 
 
-def of_the_epp() -> set[str]:
-    """Full names of the EPP's metrics, from its source: subsystem and name."""
-    source = (module_folder("inference-extension") / "pkg/epp/metrics/metrics.go").read_text()
+def of_the_epp(line: Line) -> set[str]:
+    """Full names of an EPP's metrics, from its source: subsystem and name."""
+    source = (module_folder(line.module) / "pkg/epp/metrics/metrics.go").read_text()
     subsystems = dict(re.findall(r'(\w+)\s+= "(inference_\w+)"', source))
     return {f"{subsystems[s]}_{n}" for s, n in re.findall(r'Subsystem:\s+(\w+),\s+Name:\s+"(\w+)"', source)}
+
+
+# pkg/epp/metrics/llm_d_router_metrics.go of llm-d-router v0.10.0, which is in no package registry.
+OF_THE_ROUTER = {
+    f"llm_d_epp_{name}"
+    for name in (
+        "average_kv_cache_utilization",
+        "average_queue_size",
+        "average_running_requests",
+        "ready_endpoints",
+        "request_duration_seconds",
+        "request_error_total",
+        "request_total",
+        "scheduler_attempts_total",
+    )
+}
 
 
 def of_vllm() -> set[str]:
@@ -57,9 +74,10 @@ def of_the_syncer() -> set[str]:
 def named(expression: str) -> set[str]:
     """Metrics that a PromQL expression names; an alternative of engines is looked up under vllm."""
     engines = re.findall(r'__name__=~"\(vllm\|sglang\):(\w+)"', expression)
+    either = {name for names in re.findall(r'__name__=~"(\w+(?:\|\w+)+)"', expression) for name in names.split("|")}
     outside = re.sub(r"\{[^}]*\}|by \([^)]*\)|\"[^\"]*\"", "", expression)
-    plain = re.findall(r"\b(?:inference_|lora_syncer_|vllm:|sglang:)\w+", outside)
-    return {re.sub(r"_(bucket|count|sum)$", "", name) for name in [*(f"vllm:{e}" for e in engines), *plain]}
+    plain = re.findall(r"\b(?:inference_|llm_d_epp_|lora_syncer_|vllm:|sglang:)\w+", outside)
+    return {re.sub(r"_(bucket|count|sum)$", "", name) for name in [*(f"vllm:{e}" for e in engines), *either, *plain]}
 
 
 def expressions() -> list[str]:
@@ -67,8 +85,30 @@ def expressions() -> list[str]:
 
 
 def test_every_expression_asks_for_metrics_that_exist() -> None:
-    known = of_the_epp() | of_vllm() | of_the_syncer()
+    known = OF_THE_ROUTER.union(of_vllm(), of_the_syncer(), *map(of_the_epp, LINES))
     assert [e for e in expressions() if not named(e) or named(e) - known] == []
+
+
+@pytest.mark.parametrize("line", LINES, ids=str)
+def test_the_alerts_ask_for_series_of_their_own_epp(line: Line) -> None:
+    """Else they would never fire, or for ever."""
+    sets = [f"--set={key}={value}" for key, value in line.values.items()]
+    token = {"serviceMonitor": {"tokenSecret": {"name": "reader", "key": "token"}}}  # epp.metricsAuth of older ones
+    values = {"epp": {"metricsAuth": True}, "observability": token}
+    manifests = render("inferencepool", "pool-new", values, files=[ALL], arguments=sets)
+    (group,) = only(manifests, "PrometheusRule")["spec"]["groups"]
+    asked = {name for rule in group["rules"] for name in named(rule["expr"]) if name.startswith("inference_")}
+    assert asked
+    assert asked - of_the_epp(line) == set()
+
+
+def test_the_routers_alerts_ask_for_its_own_series() -> None:
+    """From 0.11 on it has no other."""
+    manifests = render("inferencepool", "pool-new", {"epp": {"family": "router"}}, files=[ALL])
+    (group,) = only(manifests, "PrometheusRule")["spec"]["groups"]
+    asked = {name for rule in group["rules"] for name in named(rule["expr"]) if not name.startswith(("vllm", "lora"))}
+    assert asked
+    assert asked - OF_THE_ROUTER == set()
 
 
 def test_every_expression_of_the_dashboard_is_promql(tmp_path: Path) -> None:
@@ -206,4 +246,13 @@ def test_the_gateway_of_gke_checks_where_the_server_tells_its_health() -> None:
     assert check == {"requestPath": "/health", "port": 9000}
     policy = only(manifests, "GCPBackendPolicy")["spec"]
     assert policy["default"]["timeoutSec"] == 42
-    assert policy["targetRef"] == {"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": "pool-new"}
+
+
+@pytest.mark.parametrize(
+    ("version", "group"), [("v1", "inference.networking.k8s.io"), ("x-k8s", "inference.networking.x-k8s.io")]
+)
+def test_the_policies_of_gke_are_attached_to_the_pool_of_the_api_version(version: str, group: str) -> None:
+    manifests = render("inferencepool", "pool-new", {"provider": "gke", "api": {"version": version}})
+    for kind in ("HealthCheckPolicy", "GCPBackendPolicy"):
+        reference = only(manifests, kind)["spec"]["targetRef"]
+        assert reference == {"group": group, "kind": "InferencePool", "name": "pool-new"}

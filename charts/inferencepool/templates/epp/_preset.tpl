@@ -4,8 +4,8 @@
 {{- end }}
 
 {{- /* The EPP's family as JSON, the file of files/epp completed from epp: `version` is the one that the tag of its
-       image begins with (the family's if it begins with none), `args` have the flags of that version, and `reader` is
-       the entry of `metrics` for that version. */}}
+       image begins with (the family's if it begins with none), `args` have the flags of that version, `reader` is the
+       entry of `metrics` for that version, and `series` its names of series. */}}
 {{- define "inferencepool.epp" -}}
 {{- include "inferencepool.cached" (dict "root" . "of" "inferencepool.eppPreset") }}
 {{- end }}
@@ -25,6 +25,13 @@
     {{- $_ := set $epp "reader" . }}
   {{- end }}
 {{- end }}
+{{- $series := dict }}
+{{- range $epp.series }}
+  {{- if semverCompare .versions $version }}
+    {{- $series = merge $series .names }}
+  {{- end }}
+{{- end }}
+{{- $_ := set $epp "series" $series }}
 {{- set $epp "version" $version | toJson }}
 {{- end }}
 
@@ -67,4 +74,10 @@
   {{- $args = append $args (printf "--%s=%s" $flag $text) }}
 {{- end }}
 {{- toJson $args }}
+{{- end }}
+
+{{- /* "true" if the gateway speaks TLS with the EPP, else "false": epp.tls, else what the gateways of provider do. */}}
+{{- define "inferencepool.eppTls" -}}
+{{- $given := .Values.epp.tls }}
+{{- kindIs "invalid" $given | ternary (eq .Values.provider "gke") $given }}
 {{- end }}

@@ -52,12 +52,14 @@ spec:
 {{- end }}
 
 {{- /* Labels of the pods of a `component` (model-server or model-server-worker), from `root`: modelServer.podLabels,
-       those of the selectors, and the engine whose metrics the EPP finds there, if it is not vLLM. */}}
+       those of the selectors, and the engine whose metrics the EPP finds there, if it is not vLLM: by the label of
+       Inference Extension and by that of llm-d's router. */}}
 {{- define "inferencepool.modelServerLabels" -}}
 {{- $adopt := .root.Values.adopt }}
 {{- $own := include "inferencepool.ownLabels" . | fromJson }}
 {{- $engine := (include "inferencepool.modelServer" .root | fromJson).engine }}
-{{- $type := ternary dict (dict "inference.networking.k8s.io/engine-type" $engine) (eq $engine "vllm") }}
+{{- $both := dict "inference.networking.k8s.io/engine-type" $engine "llm-d.ai/engine-type" $engine }}
+{{- $type := ternary dict $both (eq $engine "vllm") }}
 {{- $selectors := merge (dict) $adopt.modelServer.selector $adopt.pool.selector }}
 {{- merge $selectors $own $type .root.Values.modelServer.podLabels | toYaml }}
 {{- end }}

@@ -6,30 +6,33 @@ relabelings:
 {{- end }}
 
 {{- /* The alerts of a rollout as a YAML map: name to `expr`, `for`, `severity`, `summary`, from observability.alerts.
-       */}}
+       An alert is left out where the EPP's version has no series for it. */}}
 {{- define "inferencepool.alerts" -}}
 {{- $own := printf "namespace=%q,inferencepool=%q" .Release.Namespace .Release.Name }}
 {{- $firstToken := printf "{__name__=~%q,%s}" "(vllm|sglang):time_to_first_token_seconds_bucket" $own }}
+{{- $epp := (include "inferencepool.epp" . | fromJson).series }}
 {{- $alerts := .Values.observability.alerts -}}
 PoolHasNoReadyPod:
-  expr: max(inference_pool_ready_pods{ {{- $own -}} }) == 0
+  expr: max({{ $epp.readyPods }}{ {{- $own -}} }) == 0
   for: 1m
   severity: critical
   summary: no pod of the pool is ready
 PoolPickerIsGone:
-  expr: absent(inference_pool_ready_pods{ {{- $own -}} })
+  expr: absent({{ $epp.readyPods }}{ {{- $own -}} })
   for: 2m
   severity: critical
   summary: no endpoint picker of the pool shows its metrics
+{{- with $epp.attempts }}
 PoolPicksFail:
-  expr: sum(rate(inference_extension_scheduler_attempts_total{ {{- $own -}} ,status="failure"}[2m])) > 0
+  expr: sum(rate({{ . }}{ {{- $own -}} ,status="failure"}[2m])) > 0
   for: 1m
   severity: critical
   summary: the endpoint picker finds no pod for requests
+{{- end }}
 PoolErrors:
   expr: >-
-    100 * sum(rate(inference_objective_request_error_total{ {{- $own -}} }[2m]))
-    / sum(rate(inference_objective_request_total{ {{- $own -}} }[2m])) > {{ $alerts.errorPercent }}
+    100 * sum(rate({{ $epp.errors }}{ {{- $own -}} }[2m]))
+    / sum(rate({{ $epp.requests }}{ {{- $own -}} }[2m])) > {{ $alerts.errorPercent }}
   for: 2m
   severity: critical
   summary: more than {{ $alerts.errorPercent }} % of the requests fail
@@ -41,12 +44,12 @@ PoolFirstTokenIsLate:
   severity: warning
   summary: 5 % of the first tokens take longer than {{ $alerts.firstTokenSeconds }} s
 PoolQueueIsLong:
-  expr: max(inference_pool_average_queue_size{ {{- $own -}} }) > {{ $alerts.queuedRequests }}
+  expr: max({{ $epp.queue }}{ {{- $own -}} }) > {{ $alerts.queuedRequests }}
   for: 5m
   severity: warning
   summary: more than {{ $alerts.queuedRequests }} requests wait in each pod
 PoolKVCacheIsFull:
-  expr: 100 * max(inference_pool_average_kv_cache_utilization{ {{- $own -}} }) > {{ $alerts.kvCachePercent }}
+  expr: 100 * max({{ $epp.kvCache }}{ {{- $own -}} }) > {{ $alerts.kvCachePercent }}
   for: 5m
   severity: warning
   summary: more than {{ $alerts.kvCachePercent }} % of the KV cache is in use

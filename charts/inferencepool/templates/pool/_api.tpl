@@ -7,7 +7,7 @@
 {{- $routerObjective := "llm-d.ai/v1alpha2/InferenceObjective" }}
 {{- if .Values.api.version }}
   {{- .Values.api.version }}
-{{- else if and ($served.Has $routerObjective) (not ($served.Has $objective)) }}
+{{- else if and ($served.Has $routerObjective) (or (eq .Values.epp.family "router") (not ($served.Has $objective))) }}
   {{- print "router" }}
 {{- else if and ($served.Has $oldPool) (not ($served.Has $pool)) }}
   {{- print "x-k8s" }}

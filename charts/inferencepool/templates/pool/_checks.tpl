@@ -18,6 +18,11 @@
 {{- if not (has $version $epp.apis) }}
   {{- fail (printf "epp.family is %s, which reads the API version %s, but api.version is %s; set epp.family= (empty) for the EPP that belongs to it" (include "inferencepool.eppFamily" .) (join " or " $epp.apis) $version) }}
 {{- end }}
+{{- $ofRouter := "llm-d.ai/v1alpha2/InferenceObjective" }}
+{{- $isRouter := eq (include "inferencepool.eppFamily" .) "router" }}
+{{- if and $isRouter (ne $version "router") (.Capabilities.APIVersions.Has $ofRouter) }}
+  {{- fail (printf "epp.family is router and api.version is %s, but this cluster serves %s, and the router then ignores the objectives and rewrites of the older group; set api.version=router" $version $ofRouter) }}
+{{- end }}
 {{- end }}
 
 {{- /* Fails if aliases need an InferenceModelRewrite that the cluster does not serve, or the EPP does not read. */}}
