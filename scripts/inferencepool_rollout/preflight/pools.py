@@ -73,7 +73,7 @@ def _models(facts: Facts) -> Check:
         return Check("models", "a pool is missing", "install it first")
     wrong = [text for name, pool in pools.items() for text in _uneven(name, pool)]
     names = {
-        name: _adapters(pool) | {f"{alias} -> {to}" for alias, to in pool.aliases.items()}
+        name: _adapters(pool) | {f"{alias} -> {to}" for alias, to in _aliases(pool).items()}
         for name, pool in pools.items()
     }
     for text in sorted(names[plan.old] ^ names[plan.new]):
@@ -99,6 +99,18 @@ def _uneven(name: str, pool: Pool) -> Iterator[str]:
 def _adapters(pool: Pool) -> set[str]:
     listed = [models.adapters for models in pool.models.values()]
     return set(frozenset.intersection(*listed)) if listed else set()
+
+
+def _aliases(pool: Pool) -> dict[str, str]:
+    """The aliases of a pool, by what they lead to; SGLang knows an adapter as base:adapter, not by its name alone."""
+    known = {
+        f"{base}:{adapter}": adapter
+        for models in pool.models.values()
+        for base in models.base
+        for adapter in models.adapters
+    }
+    found = {alias: ", ".join(known.get(to, to) for to in each.split(", ")) for alias, each in pool.aliases.items()}
+    return {alias: to for alias, to in found.items() if alias != to}
 
 
 def _offered(pool: Pool) -> set[str]:

@@ -83,7 +83,7 @@ class Nodes:
         }
         nodes = []
         for name, own in resources.items():
-            has = {"cpu": "8", "memory": "64Gi", "pods": "100", **{key: str(value) for key, value in own.items()}}
+            has = {"cpu": "256", "memory": "2Ti", "pods": "100", **{key: str(value) for key, value in own.items()}}
             nodes.append({**_node(name), "status": {"capacity": has, "allocatable": has, "conditions": [ready]}})
         self.namespace.kubectl(
             "apply", "--server-side", "--force-conflicts", "--subresource=status", "--filename=-",

@@ -116,6 +116,54 @@ def test_the_preset_adds_to_what_is_said_by_hand() -> None:
     }
 
 
+def test_each_accelerator_brings_the_cpus_and_the_memory_that_it_needs() -> None:
+    resources = pod_spec(pool({"preset": "nvidia-h100-80gb", "count": 8}))["containers"][0]["resources"]
+    assert resources["requests"] == {"cpu": "64", "memory": "512Gi"}
+
+
+@pytest.mark.parametrize("preset", [preset for family in FAMILIES.values() for preset in family["presets"]])
+def test_every_accelerator_says_what_it_needs(preset: str) -> None:
+    """Else the pods would be the first that a full node evicts."""
+    family = FAMILIES[preset.split("-")[0]]
+    needs = {**family, **family["presets"][preset]}.get("requests")
+    assert preset == "cpu" or (needs and needs["cpu"].isdigit() and re.fullmatch(r"\d+Gi", needs["memory"]))
+
+
+def test_the_room_for_downloads_is_asked_for() -> None:
+    cache = {"sizeLimit": "200Gi"}
+    spec = pod_spec(render("inferencepool", "pool-new", {"model": {"cache": cache}}))
+    assert spec["containers"][0]["resources"]["requests"] == {"ephemeral-storage": "200Gi"}
+    spec = pod_spec(render("inferencepool", "pool-new", {"model": {"cache": {**cache, "claimName": "cache"}}}))
+    assert spec["containers"][0]["resources"] == {}
+
+
+@pytest.mark.parametrize(("count", "size"), [(1, "1Gi"), (2, "20Gi")])
+def test_several_devices_share_more_memory(count: int, size: str) -> None:
+    volumes = {volume["name"]: volume for volume in pod_spec(pool({"preset": "nvidia-l4", "count": count}))["volumes"]}
+    assert volumes["shm"]["emptyDir"]["sizeLimit"] == size
+
+
+def expression(preset: str) -> str:
+    manifests = pool({"preset": preset, "dra": {"enabled": True}})
+    request = only(manifests, "ResourceClaimTemplate")["spec"]["spec"]["devices"]["requests"][0]
+    found: str = request["exactly"]["selectors"][0]["cel"]["expression"]
+    return found
+
+
+SAME_SIZE = ("nvidia-a100-80gb-mig-3g.40gb", "nvidia-h100-80gb-mig-3g.40gb")
+
+
+def test_slices_of_one_size_are_told_apart_by_their_product() -> None:
+    a100, h100 = (allowed(pod_spec(pool({"preset": preset})))["nvidia.com/gpu.product"] for preset in SAME_SIZE)
+    assert a100 and h100 and not a100 & h100
+    assert ["H100" in expression(preset) for preset in SAME_SIZE] == [False, True]
+
+
+def test_a_claim_for_a_whole_gpu_of_amd_takes_no_partition_of_one() -> None:
+    assert '.type == "amdgpu" &&' in expression("amd-mi300x")
+    assert '.type == "amdgpu-partition" &&' in expression("amd-mi300x-cpx-nps4")
+
+
 def test_each_term_of_an_affinity_by_hand_gets_the_labels_of_the_preset() -> None:
     terms = [{"matchExpressions": [{"key": "zone", "operator": "In", "values": [zone]}]} for zone in "ab"]
     required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
@@ -219,6 +267,22 @@ def test_neuron_compiles_few_graphs() -> None:
             'accelerator.preset "cpu" has no DeviceClass',
         ),
         ({"accelerator": {"dra": {"enabled": True}}}, 'accelerator.preset "" has no DeviceClass'),
+        (
+            {
+                "provider": "gke",
+                "accelerator": {"preset": "nvidia-h100-80gb-mig-1g.10gb", "dra": {"enabled": True}},
+            },
+            "the driver of provider gke has no devices for accelerator.preset nvidia-h100-80gb-mig-1g.10gb",
+        ),
+        (
+            {
+                "provider": "gke",
+                "accelerator": {"preset": "google-tpu-v6e", "count": 8},
+                "leaderWorkerSet": {"enabled": True},
+                "modelServer": {"pipelineParallelSize": 2},
+            },
+            "on accelerator.preset google-tpu-v6e the arguments of modelServer.preset vllm for several nodes",
+        ),
     ],
 )
 def test_what_no_node_has_is_refused(values: dict[str, Any], told: str) -> None:
@@ -235,7 +299,8 @@ def test_dynamic_resources_are_claimed_instead_of_a_resource_and_labels() -> Non
     assert spec["resourceClaims"] == [
         {"name": "accelerator", "resourceClaimTemplateName": "pool-new-accelerator"},
     ]
-    assert spec["containers"][0]["resources"] == {"claims": [{"name": "accelerator"}]}
+    assert spec["containers"][0]["resources"]["claims"] == [{"name": "accelerator"}]
+    assert "limits" not in spec["containers"][0]["resources"]
     assert not {"nodeSelector", "affinity"} & spec.keys()
 
 

@@ -46,7 +46,13 @@ LABELS = {"PoolAdapterIsMissing": {"adapter_name": "food-review-1"}}
 @pytest.fixture(scope="module")
 def rules() -> dict[str, Any]:
     """The spec of the release's PrometheusRule, which is what a file of rules is."""
-    manifests = render("inferencepool", POOL, files=[VALUES / "pool/observability.yaml"], namespace=NAMESPACE)
+    manifests = render(
+        "inferencepool",
+        POOL,
+        {"lora": {"mode": "syncer"}},
+        files=[VALUES / "pool/observability.yaml"],
+        namespace=NAMESPACE,
+    )
     spec: dict[str, Any] = only(manifests, "PrometheusRule")["spec"]
     return spec
 

@@ -23,7 +23,7 @@ def asking(values: dict[str, Any]) -> dict[str, Manifest]:
 
 
 def test_server_syncer_and_helm_test_have_the_key() -> None:
-    containers = asking(KEY)
+    containers = asking({**KEY, "lora": {"mode": "syncer"}})
     assert set(containers) == {"lora-syncer", "model-server", "test"}
     assert [name for name, container in containers.items() if REFERENCE not in container["env"]] == []
 

@@ -39,6 +39,82 @@ def test_static_adapters_are_arguments(preset: str) -> None:
     }
 
 
+@pytest.mark.parametrize("preset", ["vllm", "simulator", "sglang"])
+def test_a_server_without_adapters_has_no_room_for_them(preset: str) -> None:
+    assert not {"--enable-lora", "--max-loras"} & set(server(preset)["args"])
+    assert "initContainers" not in pod(preset)
+
+
+def test_adapters_that_are_named_come_by_the_syncer_where_the_server_knows_it() -> None:
+    assert [c["name"] for c in pod("vllm", adapters=[ADAPTER])["initContainers"]] == ["lora-syncer"]
+    assert "--enable-lora" in server("vllm", adapters=[ADAPTER])["args"]
+
+
+def sglang(aliases: list[dict[str, Any]] | None = None, **more: Any) -> list[Manifest]:
+    values = {
+        "modelServer": {"preset": "sglang", **more.pop("modelServer", {})},
+        "lora": {"adapters": [ADAPTER]},
+        "pool": {"failureMode": "FailClose"},
+        "aliases": aliases or [],
+    }
+    return render("inferencepool", "pool-new", {**values, **more})
+
+
+def test_sglang_loads_its_adapters_when_it_starts() -> None:
+    args = only(sglang(), "Deployment", "pool-new")["spec"]["template"]["spec"]["containers"][0]["args"]
+    adapter = json.loads(args[args.index("--lora-paths") + 1])
+    assert adapter == {"lora_name": ADAPTER["id"], "lora_path": ADAPTER["source"]}
+    assert "--enable-lora" in args
+
+
+NAME = "meta-llama/Llama-3.1-8B-Instruct:food-review-1"
+
+
+@pytest.mark.parametrize(
+    ("aliases", "rewritten"),
+    [
+        ([], {"food-review-1": NAME}),
+        (
+            [{"model": "food-review", "targets": [{"model": "food-review-1"}]}],
+            {"food-review": NAME, "food-review-1": NAME},
+        ),
+        ([{"model": "food-review-1", "targets": [{"model": "food-review-1"}]}], {"food-review-1": NAME}),
+        (
+            [{"model": "llama", "targets": [{"model": "meta-llama/Llama-3.1-8B-Instruct"}]}],
+            {"llama": "meta-llama/Llama-3.1-8B-Instruct", "food-review-1": NAME},
+        ),
+    ],
+)
+def test_requests_reach_an_adapter_of_sglang_by_its_base_models_name(
+    aliases: list[dict[str, Any]], rewritten: dict[str, str]
+) -> None:
+    """By the adapter's name alone the base model would answer."""
+    rules = only(sglang(aliases), "InferenceModelRewrite")["spec"]["rules"]
+    found = {rule["matches"][0]["model"]["value"]: rule["targets"][0]["modelRewrite"] for rule in rules}
+    assert found == rewritten
+
+
+def test_requests_reach_an_adapter_of_sglang_by_an_inference_model_too() -> None:
+    (model,) = [m["spec"] for m in sglang(api={"version": "x-k8s"}) if m["kind"] == "InferenceModel"]
+    assert (model["modelName"], model["targetModels"]) == ("food-review-1", [{"name": NAME}])
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (
+            {"pool": {}},
+            "pool.failureMode is FailOpen, by which requests pass without it; set pool.failureMode=FailClose",
+        ),
+        ({"modelServer": {"image": {"tag": "v0.5.3"}}}, "preset sglang serves adapters in the versions >=0.5.4"),
+        ({"epp": {"image": {"tag": "v1.2.1"}}}, "the EPP rewrites them from 1.3.1 on"),
+    ],
+)
+def test_an_adapter_of_sglang_that_the_base_model_would_answer_for_is_refused(more: dict[str, Any], said: str) -> None:
+    with pytest.raises(RenderError, match=said):
+        sglang(**more)
+
+
 @pytest.mark.parametrize("mode", ["static", "resolver", "none"])
 def test_only_the_syncer_has_a_sidecar_and_a_config(mode: str) -> None:
     volume = CLAIM if mode == "resolver" else {}

@@ -261,8 +261,8 @@ def test_a_known_engine_leaves_the_config_of_the_epp_as_it_is() -> None:
     ("values", "told"),
     [
         (
-            {"modelServer": {"preset": "sglang"}},
-            "lora.mode is syncer, but modelServer.preset sglang supports none; set one of these",
+            {"modelServer": {"preset": "sglang"}, "lora": {"mode": "syncer"}},
+            "lora.mode is syncer, but modelServer.preset sglang supports static, none; set one of these",
         ),
         (
             {**PRESETS["sglang"], "epp": {"image": {"tag": "v1.4.0"}}},

@@ -58,9 +58,15 @@ def test_all_nodes_of_a_group_stand_behind_the_network_policy_and_talk_to_each_o
 
 
 def test_only_leaders_have_adapters_loaded() -> None:
-    template = leader_worker_set()
+    template = leader_worker_set({**TWO_NODES, "lora": {"mode": "syncer"}})
     assert [c["name"] for c in template["leaderTemplate"]["spec"]["initContainers"]] == ["lora-syncer"]
     assert "initContainers" not in template["workerTemplate"]["spec"]
+
+
+@pytest.mark.parametrize("policy", ["RecreateGroupOnPodRestart", "None"])
+def test_what_a_restart_means_for_a_group_is_told(policy: str) -> None:
+    told = {**TWO_NODES, "leaderWorkerSet": {**TWO_NODES["leaderWorkerSet"], "restartPolicy": policy}}
+    assert leader_worker_set(told)["restartPolicy"] == policy
 
 
 def test_vllm_learns_its_place_from_the_group() -> None:

@@ -63,7 +63,8 @@ def chart_of_version(folder: Path, version: str, app_version: str) -> str:
 
 @pytest.mark.parametrize("version", ["0.1.0+1d22aa02fbee", "0.1.0-" + "a" * 80, "0.1.0-rc.1+" + "b" * 45 + ".5c"])
 def test_any_version_of_the_chart_makes_labels_and_image_tags(version: str, tmp_path: Path) -> None:
-    manifests = render(chart_of_version(tmp_path, version, "0.1.0+abc"), "pool-new")
+    syncer = {"lora": {"mode": "syncer"}}  # its image has the app's version
+    manifests = render(chart_of_version(tmp_path, version, "0.1.0+abc"), "pool-new", syncer)
     labels = [value for m in manifests for value in m["metadata"]["labels"].values()]
     assert [value for value in labels if not LABEL.match(value)] == []
     server = only(manifests, "Deployment", "pool-new")["spec"]["template"]["spec"]

@@ -22,7 +22,7 @@ EPPS = {"pool-new-epp", "picker"}
 
 
 def rendered(release: str = "pool-new") -> list[Manifest]:
-    return render("inferencepool", release, files=[ALL], namespace="llm")
+    return render("inferencepool", release, {"lora": {"mode": "syncer"}}, files=[ALL], namespace="llm")
 
 
 def dashboard() -> dict[str, Any]:
@@ -238,14 +238,15 @@ def test_nothing_watches_unless_it_is_asked_to() -> None:
 def test_the_gateway_of_gke_checks_where_the_server_tells_its_health() -> None:
     values = {
         "provider": "gke",
-        "pool": {"targetPort": 9000},
+        "pool": {"targetPort": 9000, "timeoutSeconds": 300},
         "modelServer": {"drain": {"longestGenerationSeconds": 42}},
     }
     manifests = render("inferencepool", "pool-new", values)
     check = only(manifests, "HealthCheckPolicy")["spec"]["default"]["config"]["httpHealthCheck"]
     assert check == {"requestPath": "/health", "port": 9000}
     policy = only(manifests, "GCPBackendPolicy")["spec"]
-    assert policy["default"]["timeoutSec"] == 42
+    assert policy["default"]["timeoutSec"] == 300
+    assert policy["default"]["connectionDraining"]["drainingTimeoutSec"] == 42
 
 
 @pytest.mark.parametrize(

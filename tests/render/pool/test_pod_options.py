@@ -43,7 +43,9 @@ def test_volumes_and_their_mounts_are_added() -> None:
 
 
 def test_containers_are_added_after_the_server_and_before_the_syncer() -> None:
-    spec = template(extraContainers=[CONTAINER], extraInitContainers=[CONTAINER | {"name": "first"}])["spec"]
+    server = {"extraContainers": [CONTAINER], "extraInitContainers": [CONTAINER | {"name": "first"}]}
+    manifests = render("inferencepool", "pool-old", {"modelServer": server, "lora": {"mode": "syncer"}})
+    spec = only(manifests, "Deployment", "pool-old")["spec"]["template"]["spec"]
     assert [c["name"] for c in spec["containers"]] == ["model-server", "mine"]
     assert [c["name"] for c in spec["initContainers"]] == ["first", "lora-syncer"]
 
@@ -79,7 +81,9 @@ def test_a_probe_is_as_patient_as_told(probe: str) -> None:
 
 
 def test_the_syncer_is_asked_as_patiently_as_the_server() -> None:
-    spec = template(readinessProbe={"periodSeconds": 7, "timeoutSeconds": 6, "failureThreshold": 5})["spec"]
+    told = {"periodSeconds": 7, "timeoutSeconds": 6, "failureThreshold": 5}
+    values = {"modelServer": {"readinessProbe": told}, "lora": {"mode": "syncer"}}
+    spec = only(render("inferencepool", "pool-old", values), "Deployment", "pool-old")["spec"]["template"]["spec"]
     asked = [container["readinessProbe"] for container in (spec["initContainers"][0], spec["containers"][0])]
     assert [{key: value for key, value in probe.items() if key != "httpGet"} for probe in asked] == [
         {"periodSeconds": 7, "timeoutSeconds": 6, "failureThreshold": 5}
@@ -121,6 +125,7 @@ def test_a_name_that_yaml_would_read_as_something_else_stays_a_name() -> None:
     adopted = {"modelServer": {"name": "1"}, "epp": {"name": "on", "configMap": "2"}, "adapters": "3", "rewrite": "4"}
     values = {
         "adopt": adopted,
+        "lora": {"mode": "syncer"},
         "aliases": [{"model": "a", "targets": [{"model": "b"}]}],
         "model": {"cache": {"claimName": "5"}, "source": {"type": "pvc", "claimName": "6"}},
     }
@@ -191,7 +196,7 @@ def test_pods_have_an_account_and_the_nodes_network_only_when_they_are_asked_for
 
 
 def test_the_syncers_security_context_has_what_the_values_say_over_the_restricted_one() -> None:
-    values = {"lora": {"syncer": {"securityContext": {"runAsUser": 2000}}}}
+    values = {"lora": {"mode": "syncer", "syncer": {"securityContext": {"runAsUser": 2000}}}}
     pod = only(render("inferencepool", "pool-old", values), "Deployment", "pool-old")["spec"]["template"]["spec"]
     context = pod["initContainers"][0]["securityContext"]
     assert (context["runAsUser"], context["readOnlyRootFilesystem"]) == (2000, True)

@@ -166,6 +166,19 @@ def test_what_is_wrong_fails_its_check(
     assert remedy in failed[check].remedy
 
 
+def test_an_adapter_is_the_same_by_its_own_name_and_by_that_of_sglang(bench: Bench) -> None:
+    """The chart rewrites both its name and its alias to base:adapter."""
+    (rewrite,) = (
+        each for each in bench.said.objects[REWRITES]["items"] if each["spec"]["poolRef"]["name"] == "pool-new"
+    )
+    (base,) = (each["id"] for each in bench.said.models("pool-new") if not each.get("parent"))
+    own = {"matches": [{"model": {"value": "food-review-1"}}], "targets": [{"modelRewrite": "food-review-1"}]}
+    rewrite["spec"]["rules"].append(own)
+    for rule in rewrite["spec"]["rules"]:
+        rule["targets"] = [{"modelRewrite": f"{base}:food-review-1"}]
+    assert bench.failed() == {}
+
+
 def test_a_model_of_the_probe_that_no_pool_serves_fails(bench: Bench) -> None:
     bench.plan = altered(bench.plan, probe=altered(bench.plan.probe, models=("food-revue",)))
     assert "food-revue in pool-new" in bench.failed()["models"].why

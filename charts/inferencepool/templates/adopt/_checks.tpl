@@ -12,7 +12,7 @@
 {{- if eq (include "inferencepool.serverName" .) $epp }}
   {{- fail (printf "adopt.modelServer.name and adopt.epp.name make two Deployments %s; give each its own" $epp) }}
 {{- end }}
-{{- if and (eq .Values.lora.mode "syncer") (eq $adapters (include "inferencepool.pluginsName" .)) }}
+{{- if and (eq (include "inferencepool.loraMode" .) "syncer") (eq $adapters (include "inferencepool.pluginsName" .)) }}
   {{- fail (printf "adopt.adapters and the EPP's configuration are both the ConfigMap %s; give each its own, or empty adopt.epp.configMap" $adapters) }}
 {{- end }}
 {{- end }}

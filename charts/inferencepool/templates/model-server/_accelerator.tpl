@@ -81,10 +81,41 @@
 {{- concat ($accelerator.tolerations | default list) .Values.modelServer.tolerations | toJson }}
 {{- end }}
 
+{{- /* Quantities of resources (`of`) of one accelerator times `count`, as JSON: CPUs and memory in Gi. */}}
+{{- define "inferencepool.times" -}}
+{{- $of := .of | default dict }}
+{{- $all := dict }}
+{{- with $of.cpu }}
+  {{- $_ := set $all "cpu" (mul . $.count | toString) }}
+{{- end }}
+{{- with $of.memory }}
+  {{- $_ := set $all "memory" (printf "%dGi" (mul (trimSuffix "Gi" .) $.count)) }}
+{{- end }}
+{{- toJson $all }}
+{{- end }}
+
+{{- /* What the server's container asks for, as JSON: modelServer.resources.requests over what the accelerators need and
+       the room for the emptyDir of model.cache. A limit is a request too, so what has one is left out. */}}
+{{- define "inferencepool.modelServerRequests" -}}
+{{- $of := (include "inferencepool.accelerator" . | fromJson).requests }}
+{{- $needed := include "inferencepool.times" (dict "of" $of "count" .Values.accelerator.count) | fromJson }}
+{{- $cache := .Values.model.cache }}
+{{- if and $cache.sizeLimit (not $cache.claimName) }}
+  {{- $_ := set $needed "ephemeral-storage" $cache.sizeLimit }}
+{{- end }}
+{{- range keys (.Values.modelServer.resources.limits | default dict) }}
+  {{- $_ := unset $needed . }}
+{{- end }}
+{{- mergeOverwrite $needed (.Values.modelServer.resources.requests | default dict) | toJson }}
+{{- end }}
+
 {{- /* Resources of the server's container: modelServer.resources and the accelerators, as a resource or as a claim.
        */}}
 {{- define "inferencepool.modelServerResources" -}}
 {{- $resources := deepCopy .Values.modelServer.resources }}
+{{- with include "inferencepool.modelServerRequests" . | fromJson }}
+  {{- $_ := set $resources "requests" . }}
+{{- end }}
 {{- $resource := include "inferencepool.acceleratorResource" . }}
 {{- if .Values.accelerator.dra.enabled }}
   {{- $_ := set $resources "claims" (append ($resources.claims | default list) (dict "name" "accelerator")) }}

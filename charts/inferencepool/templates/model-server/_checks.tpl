@@ -25,10 +25,10 @@
 {{- $name := .Values.modelServer.preset }}
 {{- $preset := include "inferencepool.modelServer" . | fromJson }}
 {{- $custom := .Values.modelServer.custom }}
-{{- if not (has .Values.lora.mode $preset.loraModes) }}
+{{- if not (has (include "inferencepool.loraMode" .) $preset.loraModes) }}
   {{- $accelerator := .Values.accelerator.preset }}
   {{- $on := ternary (printf " on accelerator.preset %s" $accelerator) "" (ne $accelerator "") }}
-  {{- fail (printf "lora.mode is %s, but modelServer.preset %s%s supports %s; set one of these" .Values.lora.mode $name $on (join ", " $preset.loraModes)) }}
+  {{- fail (printf "lora.mode is %s, but modelServer.preset %s%s supports %s; set one of these" (include "inferencepool.loraMode" .) $name $on (join ", " $preset.loraModes)) }}
 {{- end }}
 {{- if and (ne (int .Values.modelServer.dataParallelSize) 1) (not $preset.dataArgs) }}
   {{- fail (printf "modelServer.dataParallelSize is %d, but modelServer.preset %s has no argument for it; set it to 1" (int .Values.modelServer.dataParallelSize) $name) }}
@@ -172,6 +172,9 @@
 {{- if not (include "inferencepool.acceleratorClaim" . | fromJson).deviceClass }}
   {{- fail (printf "accelerator.dra.enabled is true, but accelerator.preset %q has no DeviceClass; set accelerator.dra.deviceClass" .Values.accelerator.preset) }}
 {{- end }}
+{{- if has .Values.provider ((include "inferencepool.accelerator" . | fromJson).dra | default dict).notAt }}
+  {{- fail (printf "accelerator.dra.enabled is true, but the driver of provider %s has no devices for accelerator.preset %s; set accelerator.dra.enabled=false" .Values.provider .Values.accelerator.preset) }}
+{{- end }}
 {{- $kubernetes := .Capabilities.KubeVersion.Version }}
 {{- if semverCompare "<1.34.0-0" $kubernetes }}
   {{- fail (printf "accelerator.dra.enabled is true, but Kubernetes %s does not serve resource.k8s.io/v1 (1.34 or newer); set accelerator.dra.enabled=false" $kubernetes) }}
@@ -208,6 +211,9 @@
 {{- end }}
 {{- if not $multiNode }}
   {{- fail (printf "leaderWorkerSet.enabled is true, but modelServer.preset %s serves from one node; set leaderWorkerSet.enabled=false" $name) }}
+{{- end }}
+{{- if (include "inferencepool.accelerator" . | fromJson).oneNode }}
+  {{- fail (printf "leaderWorkerSet.enabled is true, but on accelerator.preset %s the arguments of modelServer.preset %s for several nodes start nothing; set leaderWorkerSet.enabled=false" .Values.accelerator.preset $name) }}
 {{- end }}
 {{- $version := include "inferencepool.modelServerVersion" . }}
 {{- if and $multiNode.versions $version (not (semverCompare $multiNode.versions $version)) }}

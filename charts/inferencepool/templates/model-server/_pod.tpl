@@ -70,7 +70,7 @@ spec:
 {{- with .root.Values.modelServer.extraInitContainers }}
 {{- toYaml . }}
 {{- end }}
-{{- if and (eq .root.Values.lora.mode "syncer") (not .isWorker) }}
+{{- if and (eq (include "inferencepool.loraMode" .root) "syncer") (not .isWorker) }}
 {{ include "inferencepool.syncer" .root }}
 {{- end }}
 {{- end }}
@@ -255,12 +255,13 @@ failureThreshold: {{ divf $seconds $times.periodSeconds | ceil | int }}
 - name: shm
   emptyDir:
     medium: Memory
-    sizeLimit: {{ .Values.modelServer.sharedMemorySize | quote }}
+    {{- $forOne := eq (include "inferencepool.devices" .) "1" }}
+    sizeLimit: {{ .Values.modelServer.sharedMemorySize | default (ternary "1Gi" "20Gi" $forOne) | quote }}
 - name: tmp
   emptyDir: {}
 - name: adapters
   {{- .Values.lora.volume | default (dict "emptyDir" dict) | toYaml | nindent 2 }}
-{{- if eq .Values.lora.mode "syncer" }}
+{{- if eq (include "inferencepool.loraMode" .) "syncer" }}
 - name: adapters-config
   configMap:
     name: {{ include "inferencepool.adaptersName" . | quote }}

@@ -29,11 +29,11 @@
 {{- $dataArgs := ternary ($preset.dataArgs | default list) list $hasCopies }}
 {{- $accelerator := include "inferencepool.accelerator" . | fromJson }}
 {{- $acceleratorArgs := dig "args" .Values.modelServer.preset list $accelerator }}
-{{- $loraArgs := ternary list ($preset.loraArgs | default list) (eq .Values.lora.mode "none") }}
-{{- $loraEnv := get ($preset.loraEnv | default dict) .Values.lora.mode | default list }}
+{{- $loraArgs := ternary list ($preset.loraArgs | default list) (eq (include "inferencepool.loraMode" .) "none") }}
+{{- $loraEnv := get ($preset.loraEnv | default dict) (include "inferencepool.loraMode" .) | default list }}
 {{- $args := concat ($preset.args | default list) $pipelineArgs $dataArgs $loraArgs $acceleratorArgs }}
 {{- $_ := set $preset "args" $args }}
-{{- $_ := set $preset "loraModes" (dig "loraModes" .Values.modelServer.preset $preset.loraModes $accelerator) }}
+{{- $_ := set $preset "loraModes" (include "inferencepool.loraModes" . | fromJsonArray) }}
 {{- $_ := set $preset "env" (concat ($preset.env | default list) $loraEnv) }}
 {{- $text := toJson $preset }}
 {{- range $word, $value := include "inferencepool.words" . | fromJson }}

@@ -53,7 +53,7 @@ PoolKVCacheIsFull:
   for: 5m
   severity: warning
   summary: more than {{ $alerts.kvCachePercent }} % of the KV cache is in use
-{{- if eq .Values.lora.mode "syncer" }}
+{{- if eq (include "inferencepool.loraMode" .) "syncer" }}
 PoolAdapterIsMissing:
   expr: min by (adapter_name) (lora_syncer_adapter_status{ {{- $own -}} }) == 0
   for: 5m

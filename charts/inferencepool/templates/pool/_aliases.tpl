@@ -18,12 +18,35 @@
 {{- range .Values.lora.adapters }}
   {{- $names = append $names .id }}
 {{- end }}
-{{- range ternary list .Values.aliases (eq .Values.lora.mode "resolver") }}
+{{- range ternary list .Values.aliases (eq (include "inferencepool.loraMode" .) "resolver") }}
   {{- range .targets }}
     {{- $names = append $names .model }}
   {{- end }}
 {{- end }}
 {{- $names | uniq | sortAlpha | toJson }}
+{{- end }}
+
+{{- /* The aliases as the EPP has to rewrite them, as a JSON list: targets by the names that the servers know, and one
+       alias more for each adapter that they know by another name than its own. */}}
+{{- define "inferencepool.rewrites" -}}
+{{- $aliases := list }}
+{{- $models := list }}
+{{- range .Values.aliases }}
+  {{- $targets := list }}
+  {{- range .targets }}
+    {{- $name := include "inferencepool.servedName" (dict "root" $ "model" .model) }}
+    {{- $targets = append $targets (merge (dict "model" $name) .) }}
+  {{- end }}
+  {{- $models = append $models .model }}
+  {{- $aliases = append $aliases (merge (dict "targets" $targets) .) }}
+{{- end }}
+{{- range .Values.lora.adapters }}
+  {{- $name := include "inferencepool.servedName" (dict "root" $ "model" .id) }}
+  {{- if and (ne $name .id) (not (has .id $models)) }}
+    {{- $aliases = append $aliases (dict "model" .id "targets" (list (dict "model" $name))) }}
+  {{- end }}
+{{- end }}
+{{- toJson $aliases }}
 {{- end }}
 
 {{- /* Targets of an alias as an InferenceModel lists them, as YAML. */}}
@@ -38,7 +61,7 @@
 
 {{- /* The aliases as the rules of an InferenceModelRewrite, as YAML. */}}
 {{- define "inferencepool.rewriteRules" -}}
-{{- range .Values.aliases }}
+{{- range include "inferencepool.rewrites" . | fromJsonArray }}
 - matches:
     - model:
         type: Exact

@@ -2,8 +2,10 @@
 {{- define "inferencepool.checkPool" -}}
 {{- include "inferencepool.checkApi" . }}
 {{- include "inferencepool.checkParents" (dict "list" "preview.parentRefs" "refs" .Values.preview.parentRefs) }}
-{{- if .Values.aliases }}
+{{- if include "inferencepool.rewrites" . | fromJsonArray }}
   {{- include "inferencepool.checkRewrites" . }}
+{{- end }}
+{{- if .Values.aliases }}
   {{- include "inferencepool.checkAliases" . }}
 {{- end }}
 {{- if .Values.objectives }}
@@ -25,7 +27,8 @@
 {{- end }}
 {{- end }}
 
-{{- /* Fails if aliases need an InferenceModelRewrite that the cluster does not serve, or the EPP does not read. */}}
+{{- /* Fails if aliases, or adapters with another name on the server, need an InferenceModelRewrite that the cluster
+       does not serve, or the EPP does not read. */}}
 {{- define "inferencepool.checkRewrites" -}}
 {{- $api := include "inferencepool.api" . | fromJson }}
 {{- $epp := include "inferencepool.epp" . | fromJson }}
