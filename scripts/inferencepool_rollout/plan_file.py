@@ -11,8 +11,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from inferencepool_rollout import plan as plans
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.plan import Plan, contradictions
+from inferencepool_rollout.plan import Plan
+from inferencepool_rollout.workload import checks as workloads
 
 Where = Sequence[str | int]
 
@@ -28,18 +30,23 @@ def read_plan(file: Path) -> Plan:
     except RecursionError:
         raise Failure(f"the plan {file} is nested too deeply; see values/plans/ for its shape") from None
     else:
-        errors = [_at(document, path, why) for path, why in contradictions(plan, file.parent)]
+        found = [*plans.contradictions(plan, file.parent), *workloads.contradictions(plan, file.parent)]
+        errors = [_at(document, path, why) for path, why in found]
         if not errors:
-            return _with_chart(plan, file.parent)
+            return _located(plan, file.parent)
     raise Failure("the plan is refused\n" + "\n".join(f"{file}:{line}: {text}" for line, text in sorted({*errors})))
 
 
-def _with_chart(plan: Plan, folder: Path) -> Plan:
-    """The plan with its chart's folder made absolute, so that helm finds it from anywhere."""
-    if plan.route.chart.startswith("oci://"):
-        return plan
-    chart = str((folder / plan.route.chart).resolve())
-    return plan.model_copy(update={"route": plan.route.model_copy(update={"chart": chart})})
+def _located(plan: Plan, folder: Path) -> Plan:
+    """The plan with the paths of its files made absolute, so that they are found from anywhere."""
+    if not plan.route.chart.startswith("oci://"):
+        chart = str((folder / plan.route.chart).resolve())
+        plan = plan.model_copy(update={"route": plan.route.model_copy(update={"chart": chart})})
+    workload = plan.probe.workload
+    if workload and workload.trace:
+        located = workload.model_copy(update={"trace": str((folder / workload.trace).resolve())})
+        plan = plan.model_copy(update={"probe": plan.probe.model_copy(update={"workload": located})})
+    return plan
 
 
 def _parse(file: Path) -> CommentedMap:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import demo_phases, emergency, load_rate, probe_clock, propagation, render_time, scale
+from benchmarks import demo_phases, emergency, load_rate, probe_clock, propagation, render_time, scale, workload_rate
 from benchmarks.plot import plot
 from benchmarks.result import Result, machine
 from inferencepool_lab import demo
@@ -41,6 +41,7 @@ def parts(name: str, port: int) -> Mapping[str, Callable[[], Result]]:
         "render": lambda: render_time.measure(runs=20, helm_name="helm4"),
         "load": lambda: load_rate.measure(workers=16, length=5),
         "probe": lambda: probe_clock.measure(rate=200, seconds=10),
+        "workload": lambda: workload_rate.measure(requests=20_000),
         "demo": lambda: demo_phases.measure(name, port),
         "propagation": lambda: propagation.measure(Namespace(with_pools(name, port), "default"), changes=20),
         "emergency": lambda: emergency.measure(ready(name, port), runs=5),

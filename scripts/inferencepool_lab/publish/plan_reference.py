@@ -68,7 +68,9 @@ def _resolved(schema: Node, node: Node) -> tuple[str, Node | None, Node]:
         return "map", given, given
     if given.get("type") == "string" and "(s|m|h)" in given.get("pattern", ""):
         return "duration", None, {}
-    return {"object": "map of strings"}.get(given["type"], given["type"]), None, given
+    if given.get("type") == "object":
+        return f"map of {given['additionalProperties']['type']}s", None, given
+    return given["type"], None, given
 
 
 def _default(node: Node, kind: str) -> str:

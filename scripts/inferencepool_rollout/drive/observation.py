@@ -50,7 +50,7 @@ class Observation:
         Raises Failure if the move is refused or the gateway does not follow.
         """
         self.log.write("step", percent=step.percent, moving=moving)
-        with probing(self.plan, self.client) as probe:
+        with probing(self.plan, self.client, step.percent) as probe:
             since = time.time()
             if moving:
                 time.sleep(SETTLE_SECONDS)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from inferencepool_rollout.evidence.observed import InFlight, Observed, joined, observe, observe_in_flight
 from inferencepool_rollout.failure import Failure
@@ -17,6 +18,8 @@ from inferencepool_rollout.traffic.apart import apart
 from inferencepool_rollout.traffic.attribution import picks_of
 from inferencepool_rollout.traffic.load import Load
 from inferencepool_rollout.traffic.request import Completion
+from inferencepool_rollout.workload.requests import Workload
+from inferencepool_rollout.workload.trace import read_trace
 
 LONGEST_SECONDS = 7 * 24 * 3600.0
 POOLS_SECONDS = 5.0
@@ -30,6 +33,7 @@ class Stream:
     request: Completion
     rate: float
     pool: str
+    workload: Workload | None = None
 
     @property
     def name(self) -> str:
@@ -37,14 +41,28 @@ class Stream:
         return f"{self.request.model}{f', to the {self.pool} pool' if self.pool else ''}"
 
 
-def streams(plan: Plan) -> list[Stream]:
-    """Return the streams of a probe, which share its rate: one for each model, and for each way that requests take."""
+def streams(plan: Plan, number: int = 0) -> list[Stream]:
+    """Return the streams of a probe, which share its rate: one for each model, and for each way that requests take.
+
+    `number` tells apart the workloads of one plan, so that a step does not find in caches what an earlier one sent.
+    """
     probe = plan.probe
     ways = [("", {}), *([("old", probe.to_old), ("new", probe.to_new)] if probe.to_new else [])]
-    kinds = [(model, pool, headers) for model in probe.models for pool, headers in ways]
+    mix = probe.workload.mix if probe.workload else {}
+    weights = {model: mix.get(model, 1.0) for model in probe.models}
+    each = probe.rate / (len(ways) * sum(weights.values()))
     return [
-        Stream(completion(plan, model, dict(headers)), probe.rate / len(kinds), pool) for model, pool, headers in kinds
+        Stream(completion(plan, model, dict(headers)), weight * each, pool, workload(plan, number))
+        for model, weight in weights.items()
+        if weight
+        for pool, headers in ways
     ]
+
+
+def workload(plan: Plan, number: int) -> Workload | None:
+    """Return the plan's workload, None where it has one prompt; raises Failure if its trace is gone."""
+    spec = plan.probe.workload
+    return Workload(spec, read_trace(Path(spec.trace)) if spec.trace else None, number) if spec else None
 
 
 def completion(plan: Plan, model: str, headers: dict[str, str]) -> Completion:
@@ -162,13 +180,15 @@ class Probe:
 
 
 @contextmanager
-def probing(plan: Plan, client: Client) -> Iterator[Probe]:
-    """Send the plan's probe requests while the block runs; leaving it awaits those in flight."""
-    kinds = streams(plan)
+def probing(plan: Plan, client: Client, number: int = 0) -> Iterator[Probe]:
+    """Send the plan's probe requests while the block runs; leaving it awaits those in flight. `number`: see streams."""
+    kinds = streams(plan, number)
     with apart([(plan.gateway.url, kind.request, _load(plan, kind)) for kind in kinds]) as loads:
         yield Probe(plan, client, list(zip(kinds, loads, strict=True)))
 
 
 def _load(plan: Plan, stream: Stream) -> load.Plan:
     probe = plan.probe
-    return load.Plan(workers=probe.workers, seconds=LONGEST_SECONDS, rate=stream.rate, timeout=probe.timeout)
+    return load.Plan(
+        workers=probe.workers, seconds=LONGEST_SECONDS, rate=stream.rate, timeout=probe.timeout, varied=stream.workload
+    )

@@ -44,6 +44,8 @@ class Models:
 
     base: frozenset[str] = frozenset()
     adapters: frozenset[str] = frozenset()
+    context: int | None = None
+    """Most tokens of a request and its answer, as vLLM and SGLang list it (max_model_len); None where not listed."""
     fault: str = ""
     locked: bool = False
     """Whether the server asks for an API key. The API server's proxy passes none on: it takes the header Authorization
@@ -55,7 +57,9 @@ class Models:
         try:
             entries: list[Any] = json.loads(answer)["data"]
             adapters = frozenset(str(entry["id"]) for entry in entries if entry.get("parent"))
-            return cls(frozenset(str(entry["id"]) for entry in entries) - adapters, adapters)
+            contexts = [int(entry["max_model_len"]) for entry in entries if entry.get("max_model_len")]
+            base = frozenset(str(entry["id"]) for entry in entries) - adapters
+            return cls(base, adapters, min(contexts, default=None))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             return cls(fault=f"/v1/models of {by} is not a list of models ({type(error).__name__})")
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from inferencepool_rollout.preflight import capacity, gateway, pools, prometheus, releases, rights, route
+from inferencepool_rollout.preflight import capacity, gateway, pools, prometheus, releases, rights, route, workload
 from inferencepool_rollout.preflight.check import Check
 from inferencepool_rollout.preflight.facts import Facts
 
-SECTIONS = (rights, releases, route, pools, capacity, gateway, prometheus)
+SECTIONS = (rights, releases, route, pools, workload, capacity, gateway, prometheus)
 """Modules that each have `checks(facts)`; a new check is a function of one of them."""
 
 

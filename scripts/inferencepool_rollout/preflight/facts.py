@@ -173,7 +173,11 @@ def request_of(plan: Plan, headers: Mapping[str, str]) -> Request:
 
 
 def _one(plan: Plan, snapshot: Snapshot, stream: Stream) -> Asked:
-    answers = send(plan.gateway.url, stream.request, LoadPlan(count=1, workers=1, timeout=plan.probe.timeout))
+    answers = send(
+        plan.gateway.url,
+        stream.request,
+        LoadPlan(count=1, workers=1, timeout=plan.probe.timeout, varied=stream.workload),
+    )
     if answers.lost:
         return Asked(stream.name, stream.pool, "", f"{answers.reason[0]}: {answers.detail[0]}")
     (by,) = observe([(answers, "")], pods_by_side(plan, snapshot.pools), marks(plan)).pool.tolist()

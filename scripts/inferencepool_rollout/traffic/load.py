@@ -10,7 +10,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from itertools import count, islice, pairwise
+from typing import NamedTuple, Protocol
 
 import aiohttp
 import uvloop
@@ -27,14 +28,24 @@ _TIMER = 0.002  # seconds that uvloop's timers, which count whole milliseconds, 
 _NAP = 0.2  # seconds after which a waiting worker looks whether the load was stopped
 
 
+class Varied(Protocol):
+    """Requests that differ from each other."""
+
+    def requests(self, like: Completion, rate: float | None) -> Iterator[tuple[float, Completion]]:
+        """Yield for ever at how many seconds from the beginning a request is due, and the request.
+
+        `like` says what all have in common. Without a `rate` (requests/s) the times say nothing.
+        """
+
+
 @dataclass(frozen=True)
 class Plan:
     """When requests are sent and when the load ends; `count`, `seconds` or both bound it.
 
     Closed loop: each of `workers` sends its next request when its last one has ended. Open loop, with a `rate`
-    (requests/s): requests fall due evenly, whatever became of the earlier ones, with at most `workers` in flight;
-    waiting for a free worker counts as latency, so that a stalling server is not flattered (coordinated omission;
-    Tene 2013, "How NOT to Measure Latency"). Requests in flight at the end are awaited.
+    (requests/s): requests fall due evenly, or as `varied` says, whatever became of the earlier ones, with at most
+    `workers` in flight; waiting for a free worker counts as latency, so that a stalling server is not flattered
+    (coordinated omission; Tene 2013, "How NOT to Measure Latency"). Requests in flight at the end are awaited.
     """
 
     workers: int = 8
@@ -45,6 +56,8 @@ class Plan:
     """Whether a connection serves further requests; else each request opens its own."""
     timeout: float = 60
     """Seconds for one request, all in all."""
+    varied: Varied | None = None
+    """The requests, where they differ from each other."""
 
     def __post_init__(self) -> None:
         if self.count is None and self.seconds is None:
@@ -54,17 +67,24 @@ class Plan:
             if value is not None and not (value > 0 and math.isfinite(value)):
                 raise Failure(f"{name} of a load must be positive, got {value}")
 
-    def due(self) -> Iterator[float]:
-        """Yield for each request the time.perf_counter() at which it is due, until the load's end."""
+    def due(self, request: Completion) -> Iterator[tuple[float, float, bytes]]:
+        """Yield for each request the time.perf_counter() at which it and the next one are due, and its body.
+
+        In a closed loop the next one is never due. `request` says what all of them have in common.
+        """
         began = time.perf_counter()
         until = began + (self.seconds or math.inf)
-        sent = 0
-        while self.count is None or sent < self.count:
-            when = began + sent / self.rate if self.rate else time.perf_counter()
+        for (offset, body), (following, _) in islice(pairwise(self._requests(request)), self.count):
+            when = began + offset if self.rate else time.perf_counter()
             if when >= until:
                 return
-            yield when
-            sent += 1
+            yield when, began + following if self.rate else math.inf, body
+
+    def _requests(self, request: Completion) -> Iterator[tuple[float, bytes]]:
+        if self.varied:
+            return ((offset, each.body()) for offset, each in self.varied.requests(request, self.rate))
+        body = request.body()
+        return ((number / self.rate if self.rate else 0.0, body) for number in count())
 
 
 class Pending(NamedTuple):
@@ -106,6 +126,7 @@ class Load:
         self._in_flight: dict[int, _Sent] = {}  # worker -> its request
         self._stream = False
         self._last = -math.inf  # when the last request that a worker took was due
+        self._next = math.inf  # when the next one is due
         self._plan: Plan | None = None  # while there are requests to take
 
     def __len__(self) -> int:
@@ -141,10 +162,10 @@ class Load:
 
         It does not once the next request has been due for more than BACKLOG_SECONDS, all workers being busy.
         """
-        plan, last, now = self._plan, self._last, time.perf_counter()
-        if plan and plan.rate and (backlog := now - last - 1 / plan.rate) > BACKLOG_SECONDS:
+        plan, backlog = self._plan, time.perf_counter() - self._next
+        if plan and backlog > BACKLOG_SECONDS:
             return (
-                f"the load does not keep its {plan.rate:g} requests/s: the next has been due for {backlog:.1f} s, "
+                f"the load does not keep its {plan.rate or 0:g} requests/s: the next has been due for {backlog:.1f} s, "
                 f"and all {plan.workers} workers are busy; allow more workers, or lower the rate"
             )
         return ""
@@ -170,11 +191,11 @@ class Load:
 
     async def run(self, url: str, request: Completion, plan: Plan) -> None:
         """Send `request` to the base URL as `plan` says; raises Failure if that is no URL, or if a worker dies."""
-        target, body, due, judging = request.url(url), request.body(), plan.due(), asyncio.Lock()
+        target, due, judging = request.url(url), plan.due(request), asyncio.Lock()
 
         async def work(session: aiohttp.ClientSession, worker: int) -> None:
-            for when in due:
-                self._last = when
+            for when, following, body in due:
+                self._last, self._next = when, following
                 self._in_flight[worker] = sent = _Sent(when)
                 queued = max(time.perf_counter() - when, 0.0)
                 while (delay := when - time.perf_counter()) > 0 and not self._stopped.is_set():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from inferencepool_rollout.traffic.received import Received, printable, said
 
 POD_HEADER = "x-inference-pod"
 POOL_HEADER = "x-inference-pool"
+ROLES = ("user", "assistant")
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Completion:
     max_tokens: int = 16
     stream: bool = False
     chat: bool = False
+    history: Sequence[tuple[str, str]] = ()
+    """Earlier prompts of the same conversation with their answers."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Sent with each request; `Host` is taken too."""
     ignore_eos: bool = False
@@ -51,9 +54,10 @@ class Completion:
         """Return the JSON body, as the OpenAI API has it."""
         asked: dict[str, Any] = {"model": self.model, "max_tokens": self.max_tokens, "temperature": 0}
         if self.chat:
-            asked["messages"] = [{"role": "user", "content": self.prompt}]
+            said = [(role, said) for turn in self.history for role, said in zip(ROLES, turn, strict=True)]
+            asked["messages"] = [{"role": role, "content": text} for role, text in (*said, (ROLES[0], self.prompt))]
         else:
-            asked["prompt"] = self.prompt
+            asked["prompt"] = "".join([*(text for turn in self.history for text in turn), self.prompt])
         asked |= {field: True for field in ("stream", "ignore_eos") if getattr(self, field)}
         if self.stream and self.usage:
             asked["stream_options"] = {"include_usage": True}

@@ -1,0 +1,1 @@
+"""Requests like users': lengths, arrivals, shared prefixes and conversations, made here and the same for a seed."""
