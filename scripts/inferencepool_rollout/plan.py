@@ -26,6 +26,8 @@ from inferencepool_rollout.traffic.request import Completion
 UNITS = {"s": 1, "m": 60, "h": 3600}
 DURATION = re.compile(r"(\d+(?:\.\d+)?)([smh])")
 LONGEST_HOURS = 30 * 24
+USERS = "users' "
+"""Begins the names of objectives that everybody's requests are judged by."""
 CHART_MAX_STEP = 50
 """The default of the route chart's guards.maxStep."""
 
@@ -294,6 +296,7 @@ class Unit(StrEnum):
     SHARE = "share"  # of all requests, 0 to 1
     RATIO = "ratio"  # of the new pool's value to the old one's
     SECONDS = "seconds"
+    REQUESTS = "requests"
 
 
 class Query(_Part):
@@ -304,7 +307,7 @@ class Query(_Part):
         description="PromQL with one series as result. $old, $new and $namespace are replaced by the names, $window by "
         "the length of the observation window; $$ is a $."
     )
-    unit: Unit = Field(strict=False, description="What the value is: share, ratio or seconds.")
+    unit: Unit = Field(strict=False, description="What the value is.")
     accept: float = Field(description="The step passes at or below this value.")
     lasting: Duration = Field(default=60.0, description="A value that stays above `accept` for this long rolls back.")
 
@@ -315,6 +318,19 @@ class Prometheus(_Part):
     url: Url = Field(description="Base address of Prometheus, without /api.")
     headers: Headers = Field(default={}, description="Headers of every query, for example Authorization.")
     queries: Annotated[tuple[Query, ...], Several, Field(min_length=1)] = Field(description="The queries.")
+
+
+class Queue(_Part):
+    """Requests that wait at a model server before they are begun."""
+
+    accept: float = Field(ge=0, description="Most requests waiting at each model server of the new pool, in the mean.")
+    lasting: Duration = Field(default=60.0, description="A longer queue for this long rolls back.")
+
+
+class Users(_Part):
+    """Judge everybody's requests, as endpoint pickers and model servers count them, by the plan's objectives."""
+
+    queue: Queue | None = Field(default=None, description="Objective for requests that wait.")
 
 
 class PerReplica(_Part):
@@ -344,6 +360,11 @@ class Plan(_Part):
     objectives: Objectives = Field(description="What the new pool has to keep.")
     decision: Decision = Field(default=Decision(), description="The error probabilities of the verdict.")
     prometheus: Prometheus | None = Field(default=None, description="Objectives about the users' own requests.")
+    users: Users | None = Field(
+        default=None,
+        description="Judge everybody's requests too, by the metrics of both pools; `{}` is enough. No Prometheus is "
+        "needed.",
+    )
     capacity: Capacity | None = Field(default=None, description="What the pools have to carry.")
     max_step: int = Field(
         default=CHART_MAX_STEP,
@@ -386,12 +407,17 @@ class Plan(_Part):
     @property
     def level(self) -> float:
         """Alpha of one objective at one step: the plan's alpha in equal shares (Bonferroni)."""
-        return level_of(self.alpha, len(self.steps), len(self.latency))
+        return level_of(self.alpha, len(self.steps), len(self.latency)) / self.witnesses
 
     @property
     def miss(self) -> float:
         """Probability that one objective passes a pool that is as bad as its `detect`."""
-        return 1 - self.power
+        return (1 - self.power) / self.witnesses
+
+    @property
+    def witnesses(self) -> int:
+        """How many kinds of requests each objective is judged by: the probe's, and everybody's."""
+        return 2 if self.users else 1
 
 
 def level_of(alpha: float, steps: int, latencies: int) -> float:
@@ -448,6 +474,8 @@ def contradictions(plan: Plan, folder: Path) -> list[tuple[tuple[str | int, ...]
 def _of_queries(plan: Plan) -> list[tuple[tuple[str | int, ...], str]]:
     found: list[tuple[tuple[str | int, ...], str]] = []
     taken = {plan.error_rate.name, *(each.name for each in plan.latency)}
+    if plan.users:
+        taken |= {f"{USERS}{name}" for name in (*taken, "queue")}
     known = names("old", "new", "default", "1s")
     for index, query in enumerate(plan.prometheus.queries if plan.prometheus else ()):
         at = ("prometheus", "queries", index)

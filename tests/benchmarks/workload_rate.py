@@ -13,7 +13,8 @@ from inferencepool_rollout.traffic.request import Completion
 from inferencepool_rollout.workload.requests import Workload
 
 CHAT: dict[str, Any] = {
-    "promptTokens": {"mean": 600, "spread": 1.0, "most": 8000}, "answerTokens": {"mean": 200, "spread": 1.0, "most": 2000},
+    "promptTokens": {"mean": 600, "spread": 1.0, "most": 8000},
+    "answerTokens": {"mean": 200, "spread": 1.0, "most": 2000},
 }  # fmt: skip
 KINDS: dict[str, dict[str, Any]] = {
     "prompts of 40 tokens": {"promptTokens": {"mean": 40}, "answerTokens": {"mean": 16}},

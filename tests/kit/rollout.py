@@ -30,6 +30,7 @@ objectives:
   errorRate: {{accept: 0.02, detect: 0.2, burst: 1}}
 {latency}
 decision: {{alpha: 0.05, power: 0.9, earliest: 0s}}
+{more}
 """
 LATENCY = "  latency: [{metric: ttft, percentile: 50, accept: 2, detect: 20}]"
 STEPS = (10, 50, 100)
@@ -60,6 +61,8 @@ class Rollout:
     burn_in: float = 8
     headers: Mapping[str, str] = field(default_factory=dict)
     """Further headers of the driver's requests."""
+    more: str = ""
+    """Further keys of the plan."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -73,7 +76,7 @@ class Rollout:
             namespace=self.namespace.name, chart=CHARTS / "rollout-route", new=new,
             url=self.namespace.cluster.gateway_url, rate=self.rate, latency=latency,
             headers=json.dumps({"Host": self.namespace.host, **self.headers}),
-            steps="\n".join(f"  - {{percent: {percent}, {burn_in}}}" for percent in steps),
+            steps="\n".join(f"  - {{percent: {percent}, {burn_in}}}" for percent in steps), more=self.more,
         )  # fmt: skip
         plan.write_text(text)
         log = ("--log", str(self.log(new))) if words[0] in LOGGED else ()

@@ -20,6 +20,7 @@ from inferencepool_rollout.evidence.observed import Observed, Unsettled, joined
 from inferencepool_rollout.evidence.probe import Probe, probing
 from inferencepool_rollout.evidence.prometheus import Watch
 from inferencepool_rollout.evidence.trust import distrust
+from inferencepool_rollout.evidence.users import Users
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.client import ASKED_SECONDS, ApiFault, Client
 from inferencepool_rollout.kube.snapshot import read_route
@@ -56,12 +57,13 @@ class Observation:
                 time.sleep(SETTLE_SECONDS)
                 self._move(step)
                 since = self._followed(step, time.time())
-            decision, everything, elapsed = self._observe(step, probe, since)
+            users = Users(self.plan, self.client.with_patience(0, ASKED_SECONDS))
+            decision, everything, elapsed = self._observe(step, probe, users, since)
         self.log.answers(probe.fresh())
         findings = [asdict(finding) for finding in decision.findings]
         self.log.write(
             "verdict", percent=step.percent, action=decision.action, why=decision.why, findings=findings,
-            picks=probe.picks.counts,
+            picks=probe.picks.counts, users={side: seen.document() for side, seen in users.seen().items()},
         )  # fmt: skip
         lost = everything.lost
         say(f"{step.percent} %: {decision.action} after {elapsed:.0f} s, {everything.requests} requests, {lost} lost")
@@ -70,6 +72,9 @@ class Observation:
         for side, why in probe.picks.why_unknown.items():
             if why:
                 say(f"  picks of the {side} pool are not known: {why}")
+        for side, seen in users.seen().items():
+            if seen.unread:
+                say(f"  not all metrics of the {side} pool were read: {seen.unread}")
         return decision
 
     def _move(self, step: Step) -> None:
@@ -89,7 +94,7 @@ class Observation:
         self.log.write("followed", percent=step.percent, seconds=time.time() - moved)
         return time.time()
 
-    def _observe(self, step: Step, probe: Probe, since: float) -> tuple[Decision, Observed, float]:
+    def _observe(self, step: Step, probe: Probe, users: Users, since: float) -> tuple[Decision, Observed, float]:
         everything = probe.fresh()
         self.log.answers(everything)
         cluster = _Cluster(self.client, self.plan, self.lease)
@@ -104,7 +109,7 @@ class Observation:
                 fair, unsettled = everything.where(is_fair), Unsettled(everything.where(~is_fair), in_flight, now)
                 elapsed = time.monotonic() - started
                 wrong = distrust(step, fair.since(since))
-                others = watch.findings(time.time() - since)
+                others = (*watch.findings(time.time() - since), *users.findings(probe.pools, time.time()))
                 decision = decide(self.plan, step, fair, elapsed, wrong, others, unsettled)
                 if decision.action is Action.PROMOTE and (behind := probe.behind()):
                     late = elapsed >= step.longest
@@ -112,7 +117,9 @@ class Observation:
                 if decision.action is not Action.ROLL_BACK and (reason := self._held(cluster)):
                     decision = Decision(Action.HOLD, reason, decision.findings)
                 if self.console.is_terminal:
-                    shown = screen(self.plan, step, fair.since(since), decision, probe.picks.counts, elapsed)
+                    shown = screen(
+                        self.plan, step, fair.since(since), decision, probe.picks.counts, elapsed, users.seen()
+                    )
                     display.update(shown, refresh=True)
                 if decision.action is not Action.WAIT:
                     return decision, everything, elapsed

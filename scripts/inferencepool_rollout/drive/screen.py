@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from rich.console import Group
@@ -10,6 +11,7 @@ from rich.table import Column, Table
 
 from inferencepool_rollout.evidence.decision import Decision, State
 from inferencepool_rollout.evidence.observed import Observed
+from inferencepool_rollout.evidence.users import Seen
 from inferencepool_rollout.plan import Plan, Step
 from inferencepool_rollout.traffic.quantiles import Floats
 from inferencepool_rollout.traffic.sequential import anytime_interval
@@ -18,11 +20,13 @@ BARS = "▁▂▃▄▅▆▇█"
 COLOURS = {State.KEPT: "green", State.VIOLATED: "bold red", State.OPEN: "yellow", State.UNKNOWN: "dim"}
 BINS = 24
 ROWS = ("share (99.9 %)", "answers", "failed", "picks", "TTFT p50/p95", "TPOT p50/p95", "E2E p50/p95", "requests")
+USERS_ROWS = ("requests", "failed", "waiting", "TTFT p50/p95", "TPOT p50/p95", "restarts")
 
 
 def screen(
-    plan: Plan, step: Step, observed: Observed, decision: Decision, picks: Mapping[str, int | None], elapsed: float
-) -> Group:
+    plan: Plan, step: Step, observed: Observed, decision: Decision, picks: Mapping[str, int | None], elapsed: float,
+    users: Mapping[str, Seen],
+) -> Group:  # fmt: skip
     """Return the tables of a step: what either pool did, and what is known of each objective."""
     answered, total = observed.answered(), sum(observed.answered().get(side, 0) for side in ("old", "new"))
     sides = {
@@ -47,7 +51,22 @@ def screen(
         objectives.add_row(
             each.name, each.seen(), each.text(each.accept), each.text(each.detect), f"[{colour}]{each.state}[/]"
         )
-    return Group(title, pools, objectives)
+    return Group(title, pools, *([_users(users)] if users else []), objectives)
+
+
+def _users(users: Mapping[str, Seen]) -> Table:
+    """Everybody's requests, as the pools count them."""
+    sides = {
+        side: (
+            str(seen.requests), str(seen.errors), f"{seen.waiting:.1f}", _in_ms(seen.marks("ttft")),
+            _in_ms(seen.marks("tpot")), str(seen.restarts or "-"),
+        )
+        for side, seen in users.items()
+    }  # fmt: skip
+    table = Table("everybody's", *sides)
+    for name, *values in zip(USERS_ROWS, *sides.values(), strict=True):
+        table.add_row(name, *values)
+    return table
 
 
 def sparkline(times: Floats) -> str:
@@ -59,4 +78,8 @@ def sparkline(times: Floats) -> str:
 
 
 def _marks(values: Floats) -> str:
-    return " / ".join(f"{mark * 1e3:.1f}" for mark in np.percentile(values, (50, 95))) + " ms" if values.size else "-"
+    return _in_ms(np.percentile(values, (50, 95)).tolist()) if values.size else "-"
+
+
+def _in_ms(marks: Sequence[float]) -> str:
+    return "-" if any(map(math.isnan, marks)) else " / ".join(f"{mark * 1e3:.1f}" for mark in marks) + " ms"

@@ -32,7 +32,7 @@ def print_timeline(console: Console, plan: Plan, helm: Helm) -> None:
     console.print(f"in all {span(least)}, {span(most)} if every step takes its longest; alpha {plan.alpha:g}")
     console.print(f"no step passes before {fewest} requests to {plan.new}", markup=False)
     share = 1 / 3 if plan.probe.to_new else plan.steps[0].percent / 100
-    if fewest > plan.probe.rate * share * plan.steps[0].longest:
+    if not plan.users and fewest > plan.probe.rate * share * plan.steps[0].longest:
         console.print("[bold red]the first step cannot send as many: raise probe.rate or longest[/]")
     for step in plan.steps:
         print(" ".join(helm.command(*upgrade(plan, step.percent))))

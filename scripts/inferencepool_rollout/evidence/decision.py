@@ -32,7 +32,7 @@ import numpy.typing as npt
 from scipy.special import ndtri
 
 from inferencepool_rollout.evidence.observed import Observed, Unsettled
-from inferencepool_rollout.plan import ErrorRate, Latency, Plan, Step, Unit
+from inferencepool_rollout.plan import USERS, ErrorRate, Latency, Plan, Step, Unit
 from inferencepool_rollout.traffic import bursts
 from inferencepool_rollout.traffic.paired import EARLIEST, FEWEST_BEYOND, Paired
 from inferencepool_rollout.traffic.sequential import anytime_interval
@@ -63,7 +63,7 @@ class Action(StrEnum):
 
 
 SOONER = "ruled out by a test that needs fewer requests than the bounds"
-FORMATS = {Unit.SHARE: "{:.2%}", Unit.RATIO: "{:.2f}x", Unit.SECONDS: "{:.3g} s"}
+FORMATS = {Unit.SHARE: "{:.2%}", Unit.RATIO: "{:.2f}x", Unit.SECONDS: "{:.3g} s", Unit.REQUESTS: "{:.3g}"}
 
 
 @dataclass(frozen=True)
@@ -132,12 +132,14 @@ def decide(
     """Decide about a step that has been observed for `elapsed` s.
 
     `wrong_split` says what is wrong with the split; it holds the step, since no pool is to blame for it. `others` are
-    objectives that were judged elsewhere (prometheus.py). `observed` is a fair sample: every request that was sent
-    before some moment. What was sent later is `unsettled`.
+    objectives that were judged elsewhere (prometheus.py, users.py). An objective is decided once either the probe's or
+    everybody's requests show that it is kept, and neither that it is violated. `observed` is a fair sample: every
+    request that was sent before some moment. What was sent later is `unsettled`.
     """
     findings = (*judge(plan, observed, unsettled), *others)
     violated = [finding for finding in findings if finding.state is State.VIOLATED]
-    undecided = [finding.name for finding in findings if finding.state is State.OPEN]
+    kept = {finding.name for finding in findings if finding.state is State.KEPT}
+    undecided = [each.name for each in findings if each.state is State.OPEN and other_witness(each.name) not in kept]
     if violated:
         return Decision(Action.ROLL_BACK, "; ".join(map(str, violated)), findings)
     if wrong_split:
@@ -151,7 +153,6 @@ def decide(
     return Decision(Action.WAIT, "", findings)
 
 
-def judge(plan: Plan, observed: Observed, unsettled: Unsettled | None = None) -> tuple[Finding, ...]:
     """Judge every objective of the plan by what was observed."""
     began = float(observed.started.min(initial=unsettled.began() if unsettled else math.inf))
     latencies = (

@@ -126,6 +126,11 @@ class Probe:
         for side, name in (("old", self._plan.old), ("new", self._plan.new)):
             self.picks.counts[side], self.picks.why_unknown[side] = self._gained(side, self._pools.get(name))
 
+    @property
+    def pools(self) -> Mapping[str, Pool | None]:
+        """The pools with their pods, as they were read last, by name."""
+        return self._pools
+
     def settled(self) -> float:
         """Return the Unix time before which every request has ended; call it before `fresh`."""
         return min(each.settled() for _, each in self._loads)

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from inferencepool_rollout.preflight import capacity, gateway, pools, prometheus, releases, rights, route, workload
+from inferencepool_rollout.preflight import (
+    capacity,
+    gateway,
+    pools,
+    prometheus,
+    releases,
+    rights,
+    route,
+    users,
+    workload,
+)
 from inferencepool_rollout.preflight.check import Check
 from inferencepool_rollout.preflight.facts import Facts
 
-SECTIONS = (rights, releases, route, pools, workload, capacity, gateway, prometheus)
+SECTIONS = (rights, releases, route, pools, workload, capacity, gateway, prometheus, users)
 """Modules that each have `checks(facts)`; a new check is a function of one of them."""
 
 

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from inferencepool_rollout.evidence.observed import observe
 from inferencepool_rollout.evidence.probe import Stream, completion, marks, pods_by_side, streams
 from inferencepool_rollout.evidence.prometheus import ask, filled
+from inferencepool_rollout.evidence.scraped import Page
+from inferencepool_rollout.evidence.users import read_pool
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.apis import LEASES, PODS, POOLS, ROUTES, SECRETS, SERVICES, Api
 from inferencepool_rollout.kube.client import Client
@@ -62,6 +64,8 @@ class Facts:
     asked: Sequence[Asked] = ()
     prometheus: Mapping[str, float | str] = field(default_factory=dict)
     """Value of each query, or why there is none."""
+    users: Mapping[str, tuple[Mapping[str, Page], str]] = field(default_factory=dict)
+    """The pages of metrics by pool and pod, and why one was not read."""
 
 
 def gather(plan: Plan, client: Client, helm: Helm | None, step: Step | None) -> Facts:
@@ -82,6 +86,7 @@ def gather(plan: Plan, client: Client, helm: Helm | None, step: Step | None) -> 
         rights=list(_rights(plan, client, with_helm=helm is not None)),
         asked=list(_asked(plan, snapshot)) if snapshot.route else (),
         prometheus=dict(_values(plan)),
+        users={name: read_pool(client, pool) for name, pool in snapshot.pools.items() if pool and plan.users},
     )  # fmt: skip
 
 

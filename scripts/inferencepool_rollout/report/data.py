@@ -110,6 +110,8 @@ class Look:
     why: str
     findings: Sequence[Finding]
     picks: Mapping[str, int | None]
+    users: Mapping[str, Mapping[str, Any]]
+    """Everybody's requests by pool, as users.Seen.document has them; empty where the plan does not ask for them."""
     checks: Sequence[Mapping[str, str]]
     seen: Observed
 
@@ -273,6 +275,7 @@ def _looks(events: Sequence[Event]) -> Iterator[Look]:
             why=verdict.get("why", "the driver was stopped before the step was judged"),
             findings=[_finding(each) for each in verdict.get("findings", ())],
             picks=verdict.get("picks", {}),
+            users=verdict.get("users", {}),
             checks=before.get("checks", ()),
             seen=joined(*answers) if answers else NOTHING,
         )

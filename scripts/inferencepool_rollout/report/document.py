@@ -46,6 +46,7 @@ def _step(look: Look) -> dict[str, Any]:
             "share": look.share.share, "low": look.share.low, "high": look.share.high,
         },
         "picks": {pool: look.picks.get(pool) for pool in POOLS},
+        "users": look.users,
         "objectives": [asdict(finding) for finding in look.findings],
         "latency": [{**asdict(each), "ratio": each.ratio} for each in look.latencies()],
     }  # fmt: skip

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
+
+from jinja2 import Undefined
 
 UNKNOWN = "–"  # noqa: RUF001
 
@@ -46,4 +49,10 @@ def ratio(value: float) -> str:
     return f"{value:.2f}x" if math.isfinite(value) else UNKNOWN
 
 
-FILTERS = {function.__name__: function for function in (utc, clock, span, percent, milliseconds, ratio)}
+def marks(values: Sequence[float | None] | Undefined) -> str:
+    """Percentiles of a latency that a log may not have, without their unit."""
+    known = [math.nan if value is None else value for value in values or ()]
+    return " / ".join(map(milliseconds, known)) or UNKNOWN
+
+
+FILTERS = {function.__name__: function for function in (utc, clock, span, percent, milliseconds, ratio, marks)}

@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.client import Client
 from inferencepool_rollout.kube.snapshot import Pool, read_pools
+from inferencepool_rollout.traffic import metric_names
 from inferencepool_rollout.traffic.answers import Answers
 
 
@@ -26,16 +27,13 @@ class Counter:
 
 PICKS = Counter(
     what="picks of the EPP",
-    samples=(  # one observation for each Schedule call
-        "inference_extension_scheduler_e2e_duration_seconds_count",  # GAIE, pkg/epp/metrics/metrics.go
-        "llm_d_epp_scheduler_e2e_duration_seconds_count",  # llm-d-router from 0.11 on, docs/metrics.md
-    ),
-    always=("inference_extension_info", "llm_d_epp_info", "llm_d_epp_ready_endpoints"),
+    samples=metric_names.PICKS,
+    always=metric_names.EPP.always,
 )
 SERVED = Counter(
     what="requests of the model server",
-    samples=("vllm:request_success_total",),  # vLLM, vllm/v1/metrics/loggers.py, and the simulator alike
-    always=("vllm:num_requests_running",),
+    samples=metric_names.SERVERS["vllm"].requests,
+    always=metric_names.SERVERS["vllm"].always,
 )
 
 

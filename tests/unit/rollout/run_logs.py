@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +28,7 @@ class Recorded:
     folder: Path
     errors: float = 0.0
     slower: float = 0.9
+    users: Mapping[str, Any] = field(default_factory=dict)
     now: float = BEGAN
     percent: int = 0
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(7))
@@ -67,7 +69,7 @@ class Recorded:
             findings = [asdict(finding) for finding in decision.findings]
             self.log.write(
                 "verdict", percent=step.percent, action=decision.action, why=decision.why, findings=findings,
-                picks={"old": 2100, "new": 900},
+                picks={"old": 2100, "new": 900}, users=self.users,
             )  # fmt: skip
         return decision.action
 

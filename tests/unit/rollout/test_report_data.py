@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 from matplotlib.image import imread
 
 from inferencepool_rollout.drive.run_log import RunLog, json_text, read_log
+from inferencepool_rollout.evidence.users import Seen
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.plan import Plan
 from inferencepool_rollout.report.data import Report, report
@@ -195,3 +196,16 @@ def test_a_plan_without_latency_objectives_has_the_latencies_all_the_same(plan: 
     read = told(folder)
     assert read.looks[0].metrics == ["ttft", "tpot", "itl", "e2e"]
     assert "TTFT p50 and p95" in page(read)
+
+
+def test_everybody_s_requests_are_shown_as_the_pools_count_them(plan: Plan, folder: Path) -> None:
+    counted = Seen(requests=1234, errors=5, waiting=2.5, latency={"ttft": {0.1: 90, 0.25: 100}}, restarts=1)
+    recorded = Recorded(plan, folder, users={"old": counted.document(), "new": Seen().document()})
+    recorded.step(plan.steps[0])
+    made = report(read_log(folder))
+    told = json.loads(json_text(document(made)))
+    Draft202012Validator(json.loads(SCHEMA.read_text())).validate(told)
+    assert told["steps"][0]["users"]["old"]["latency"]["ttft"] == pytest.approx([0.0556, 0.168], rel=0.01)
+    shown = page(made)
+    for text in ("Everybody", "1234", "2.5", "55.6 / 168"):
+        assert text in shown
