@@ -24,6 +24,7 @@ from inferencepool_rollout.drive.status import print_status, status
 from inferencepool_rollout.drive.timeline import print_timeline
 from inferencepool_rollout.drive.verify import Gateway
 from inferencepool_rollout.drive.way_back import WayBack
+from inferencepool_rollout.evidence.decision import Action
 from inferencepool_rollout.exit_codes import ExitCode
 from inferencepool_rollout.failure import Failure, run_cli
 from inferencepool_rollout.importer.run import run_import
@@ -138,6 +139,23 @@ def run(
     raise typer.Exit(code)
 
 
+@app.command("quality")
+def judge_answers(file: File, context: Context = "", log: Log = None) -> None:
+    """Ask both pools the plan's prompts and judge the answers; no weight is moved."""
+    tools = Tools.of(file, context)
+    if tools.plan.quality is None:
+        raise Failure("the plan has no `quality`, which names the prompts", ExitCode.REFUSED)
+    with deferred_interrupt() as stopped:
+        driver = tools.driver(log, stopped)
+        driver.begin()
+        percent = driver.where().percent
+        decision = driver.judge_answers(percent)
+        driver.log.write("end", outcome="answers judged", why=decision.why, percent=percent)
+    CONSOLE.print(decision.why, markup=False)
+    codes = {Action.PROMOTE: ExitCode.DONE, Action.ROLL_BACK: ExitCode.REFUSED}
+    raise typer.Exit(ExitCode.INTERRUPTED if stopped.is_set() else codes.get(decision.action, ExitCode.HELD))
+
+
 @app.command("status")
 def show_status(
     file: File,
@@ -181,11 +199,12 @@ def report(
     out: Annotated[Path | None, typer.Option(help="file to write; report.html or report.png by default")] = None,
     png: Annotated[bool, typer.Option("--png", help="the charts as a picture")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="for machines, as report.schema.json says")] = False,
+    texts: Annotated[bool, typer.Option("--texts", help="show prompts and answers that differ")] = False,
 ) -> None:
     """Show the last rollout by its run log: a page that needs nothing else, a picture, or JSON."""
     from inferencepool_rollout.report.write import write_report  # here, as it takes a second
 
-    write_report(read_log(log or default_folder(read_plan(file))), out, png=png, as_json=as_json)
+    write_report(read_log(log or default_folder(read_plan(file))), out, png=png, as_json=as_json, texts=texts)
 
 
 @app.command()

@@ -256,6 +256,44 @@ class Latency(_Part):
         return f"{self.metric.upper()} p{self.percentile:g} new/old"
 
 
+class Drop(_Part):
+    """How much worse the new pool's answers may be, as a share of all prompts."""
+
+    accept: float = Field(ge=0, lt=1, description="Largest share that is fine.")
+    detect: float = Field(gt=0, le=1, description="Smallest share that must not pass.")
+
+
+class LengthRatio(_Part):
+    """Tokens of the new pool's answers to those of the old pool's, in either direction."""
+
+    accept: float = Field(ge=1, le=10, description="Largest ratio that is fine; 1.1 also allows 1/1.1.")
+    detect: float = Field(gt=1, le=10, description="Smallest ratio that must not pass.")
+
+
+class AnswerObjectives(_Part):
+    """What the new pool's answers have to keep, beside the old pool's answers to the same prompts."""
+
+    pass_rate: Drop | None = Field(
+        default=None, description="Share of prompts whose expectation the old pool's answer meets, less the new pool's."
+    )
+    agreement: Drop | None = Field(
+        default=None,
+        description="Share of prompts that the new pool answers otherwise than the old one, less the share that the "
+        "old pool answers otherwise when it is asked again.",
+    )
+    length_ratio: LengthRatio | None = Field(default=None, description="How much longer or shorter answers may be.")
+    judged: Drop | None = Field(default=None, description="The judge's score of the old answers, less the new ones'.")
+    adapter_effect: Drop | None = Field(
+        default=None,
+        description="Share of prompts whose answer an adapter changes in the old pool, less the same in the new one.",
+    )
+
+    @property
+    def given(self) -> Mapping[str, Drop | LengthRatio]:
+        """The objectives that the plan names, by their keys."""
+        return {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
+
+
 class Objectives(_Part):
     """What the new pool has to keep.
 
@@ -265,6 +303,7 @@ class Objectives(_Part):
 
     error_rate: ErrorRate = Field(description="Objective for answers that are lost.")
     latency: Annotated[tuple[Latency, ...], Several] = Field(default=(), description="Objectives for latency.")
+    quality: AnswerObjectives | None = Field(default=None, description="Objectives for what the answers say.")
 
 
 class Decision(_Part):
@@ -333,6 +372,39 @@ class Users(_Part):
     queue: Queue | None = Field(default=None, description="Objective for requests that wait.")
 
 
+class Judge(_Part):
+    """A program or an endpoint that scores both answers to a prompt, each from 0 (bad) to 1 (good)."""
+
+    command: Annotated[tuple[Text, ...], Several] = Field(
+        default=(), description="Program and its arguments; it reads one JSON object and writes one."
+    )
+    url: Url | None = Field(default=None, description="Or where the same JSON is posted.")
+    headers: Headers = Field(default={}, description="Headers of each post.")
+    timeout: Duration = Field(default=60.0, description="Time limit of one score. A judge that fails holds the step.")
+    concurrency: int = Field(default=4, ge=1, le=256, description="Most scores asked for at once.")
+
+
+class Quality(_Part):
+    """Prompts that both pools answer before any weight moves, and again at each step."""
+
+    prompts: Text = Field(description="File of prompts, one JSON object a line, relative to the plan.")
+    concurrency: int = Field(default=8, ge=1, le=256, description="Most prompts asked at once.")
+    logprobs: bool = Field(
+        default=True,
+        description="Ask for log-probabilities, which show where answers part token by token. false for servers that "
+        "refuse them.",
+    )
+    base: str = Field(
+        default="",
+        description="Base model's name. Prompts whose `model` is another are asked with it too, which shows what their "
+        "adapter changes.",
+    )
+    judge: Judge | None = Field(default=None, description="A judge from outside.")
+    texts: bool = Field(
+        default=True, description="Write the texts of differing answers into the run log. false writes none."
+    )
+
+
 class PerReplica(_Part):
     """Requests/s that one replica serves within its objectives."""
 
@@ -365,6 +437,7 @@ class Plan(_Part):
         description="Judge everybody's requests too, by the metrics of both pools; `{}` is enough. No Prometheus is "
         "needed.",
     )
+    quality: Quality | None = Field(default=None, description="Prompts for `objectives.quality`.")
     capacity: Capacity | None = Field(default=None, description="What the pools have to carry.")
     max_step: int = Field(
         default=CHART_MAX_STEP,
@@ -407,7 +480,12 @@ class Plan(_Part):
     @property
     def level(self) -> float:
         """Alpha of one objective at one step: the plan's alpha in equal shares (Bonferroni)."""
-        return level_of(self.alpha, len(self.steps), len(self.latency)) / self.witnesses
+        return level_of(self.alpha, len(self.steps), len(self.latency), len(self.answers)) / self.witnesses
+
+    @property
+    def answers(self) -> Mapping[str, Drop | LengthRatio]:
+        """The objectives for what the answers say, by their keys."""
+        return self.objectives.quality.given if self.objectives.quality else {}
 
     @property
     def miss(self) -> float:
@@ -420,9 +498,12 @@ class Plan(_Part):
         return 2 if self.users else 1
 
 
-def level_of(alpha: float, steps: int, latencies: int) -> float:
-    """Return the alpha of one objective at one step, of which each step has the error rate and the latencies."""
-    return alpha / (steps * (1 + latencies))
+def level_of(alpha: float, steps: int, latencies: int, answers: int = 0) -> float:
+    """Return the alpha of one objective at one step.
+
+    Each step has the error rate and the latencies; those of the answers are judged once more, before the first step.
+    """
+    return alpha / (steps * (1 + latencies) + (steps + 1) * answers)
 
 
 def names(old: str, new: str, namespace: str, window: str) -> Mapping[str, str]:
@@ -447,8 +528,11 @@ def contradictions(plan: Plan, folder: Path) -> list[tuple[tuple[str | int, ...]
         if step.longest < step.burn_in:
             found.append(((*at, "longest"), f"{written(step.longest)} is shorter than burnIn"))
         before = step.percent
-    bounds: list[tuple[tuple[str | int, ...], ErrorRate | Latency]] = [(("objectives", "errorRate"), plan.error_rate)]
-    bounds += [(("objectives", "latency", index), each) for index, each in enumerate(plan.latency)]
+    bounds: list[tuple[tuple[str | int, ...], ErrorRate | Latency | Drop | LengthRatio]] = [
+        (("objectives", "errorRate"), plan.error_rate),
+        *((("objectives", "latency", index), each) for index, each in enumerate(plan.latency)),
+        *((("objectives", "quality", to_camel(name)), each) for name, each in plan.answers.items()),
+    ]
     for path, each in bounds:
         if each.accept >= each.detect:
             why = (
@@ -459,6 +543,7 @@ def contradictions(plan: Plan, folder: Path) -> list[tuple[tuple[str | int, ...]
         if isinstance(each, Latency) and each.metric != "e2e" and not plan.probe.stream:
             found.append(((*path, "metric"), f"{each.metric} is measured on streams only; set probe.stream: true"))
     found += _of_queries(plan)
+    found += _of_answers(plan)
     if len(set(plan.probe.models)) < len(plan.probe.models):
         found.append((("probe", "models"), "a model is named twice"))
     if plan.old == plan.new:
@@ -468,6 +553,26 @@ def contradictions(plan: Plan, folder: Path) -> list[tuple[tuple[str | int, ...]
         found.append((("probe", given), "toOld and toNew go together: both pools are judged by requests sent alike"))
     if not plan.route.chart.startswith("oci://") and not (folder / plan.route.chart / "Chart.yaml").is_file():
         found.append((("route", "chart"), f"there is no chart in {folder / plan.route.chart}"))
+    return found
+
+
+def _of_answers(plan: Plan) -> list[tuple[tuple[str | int, ...], str]]:
+    at = ("objectives", "quality")
+    quality = plan.quality
+    if quality is None:
+        return [(at, "needs quality.prompts, the prompts that both pools answer")] if plan.objectives.quality else []
+    if not plan.answers:
+        return [(("quality",), "has no objective; add objectives.quality, as passRate or agreement")]
+    found: list[tuple[tuple[str | int, ...], str]] = []
+    if not plan.probe.to_new:
+        found.append((("quality",), "needs probe.toOld and probe.toNew, by which each pool is asked"))
+    judge = quality.judge
+    if judge and bool(judge.command) == bool(judge.url):
+        found.append((("quality", "judge"), "give either command or url"))
+    if ("judged" in plan.answers) != bool(judge):
+        found.append(((*at, "judged"), "goes together with quality.judge, which gives the scores"))
+    if "adapter_effect" in plan.answers and not quality.base:
+        found.append(((*at, "adapterEffect"), "needs quality.base, the base model's name"))
     return found
 
 

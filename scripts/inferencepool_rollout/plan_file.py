@@ -14,6 +14,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from inferencepool_rollout import plan as plans
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.plan import Plan
+from inferencepool_rollout.quality.prompts import read_prompts
+from inferencepool_rollout.quality.verdict import require_enough
 from inferencepool_rollout.workload import checks as workloads
 
 Where = Sequence[str | int]
@@ -38,7 +40,7 @@ def read_plan(file: Path) -> Plan:
 
 
 def _located(plan: Plan, folder: Path) -> Plan:
-    """The plan with the paths of its files made absolute, so that they are found from anywhere."""
+    """The plan with its files' paths absolute, so that they are found from anywhere; raises Failure for wrong prompts."""
     if not plan.route.chart.startswith("oci://"):
         chart = str((folder / plan.route.chart).resolve())
         plan = plan.model_copy(update={"route": plan.route.model_copy(update={"chart": chart})})
@@ -46,6 +48,10 @@ def _located(plan: Plan, folder: Path) -> Plan:
     if workload and workload.trace:
         located = workload.model_copy(update={"trace": str((folder / workload.trace).resolve())})
         plan = plan.model_copy(update={"probe": plan.probe.model_copy(update={"workload": located})})
+    if plan.quality:
+        prompts = (folder / plan.quality.prompts).resolve()
+        require_enough(plan, read_prompts(prompts))
+        plan = plan.model_copy(update={"quality": plan.quality.model_copy(update={"prompts": str(prompts)})})
     return plan
 
 

@@ -29,6 +29,7 @@ from inferencepool_rollout.preflight import preflight
 from inferencepool_rollout.preflight.check import print_checks
 from inferencepool_rollout.preflight.facts import gather
 from inferencepool_rollout.progress import say
+from inferencepool_rollout.quality.gate import Gate
 
 BACK_SECONDS = 600.0
 AGAIN_SECONDS = 5.0
@@ -93,6 +94,18 @@ class Driver:
         self._end("promoted by hand")
         return ExitCode.DONE
 
+    def judge_answers(self, percent: float) -> Decision:
+        """Judge what both pools answer to the plan's prompts, while the new pool has `percent`; no weight is moved."""
+        if self.plan.quality is None:
+            return Decision(Action.PROMOTE, "the plan has no prompts", ())
+        judged = Gate(self.plan, self.plan.quality, self.stopped).run()
+        decision = judged.decision
+        findings = [asdict(finding) for finding in decision.findings]
+        self.log.write(
+            "quality", percent=percent, action=decision.action, why=decision.why, findings=findings, **judged.summary
+        )
+        return decision
+
     def may_move(self, step: Step) -> bool:
         """Run preflight before `step`; print it if something is wrong."""
         checks = preflight(gather(self.plan, self.client, self.mover.helm, step))
@@ -135,7 +148,13 @@ class Driver:
         if at.next is not Next.START and at.step >= 0:
             step = self.plan.steps[at.step]
             say(f"going on at {step.percent} %, which is judged anew")
-            decision = self._observation().run(step, moving=False)
+            decision = self._judged(step, moving=False)
+        elif at.next is Next.START:
+            decision = self.judge_answers(0)
+            if decision.action is Action.ROLL_BACK:
+                self._end("refused", decision.why)
+                self.console.print(f"refused, nothing was moved: {decision.why}", markup=False)
+                return ExitCode.REFUSED
         while decision.action is Action.PROMOTE:
             target = following(self.plan, at)
             if target is None:
@@ -146,11 +165,16 @@ class Driver:
                 return ExitCode.REFUSED
             if not self.mover.applies:
                 return self._asked(target)
-            decision = self._observation().run(target, moving=True)
+            decision = self._judged(target, moving=True)
             at = Position(Next.JUDGE, target.percent, self.plan.steps.index(target))
         if decision.action is Action.ROLL_BACK:
             return self._back(decision.why)
         return self._hold(decision.why)
+
+    def _judged(self, step: Step, *, moving: bool) -> Decision:
+        """Observe a step; where its traffic keeps every objective, judge its answers too."""
+        decision = self._observation().run(step, moving=moving)
+        return self.judge_answers(step.percent) if decision.action is Action.PROMOTE else decision
 
     def _settled(self) -> Position:
         """Where the rollout stands once nothing is pending: what a killed helm left half done is ended first."""

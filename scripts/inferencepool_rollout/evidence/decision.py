@@ -23,9 +23,10 @@ alpha again.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -81,6 +82,13 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.name} {self.state}: {self.seen()}, {self.reason()}"
+
+    @classmethod
+    def read(cls, written: Mapping[str, Any]) -> Finding:
+        """Return a finding of a run log, which has null for numbers that are not finite."""
+        bounds = {"value": math.nan, "low": -math.inf, "high": math.inf}
+        known = {key: value for key, value in written.items() if value is not None}
+        return cls(**{**bounds, **known, "state": State(written["state"]), "unit": Unit(written["unit"])})
 
     def reason(self) -> str:
         """Why the state is what it is, where the bounds beside it seem to say something else too.

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from inferencepool_rollout.drive.run_log import COLUMNS, Event, answers_of
-from inferencepool_rollout.evidence.decision import Finding, State
+from inferencepool_rollout.evidence.decision import Finding
 from inferencepool_rollout.evidence.observed import NOBODY, Observed, joined
 from inferencepool_rollout.evidence.trust import SPLIT_ALPHA
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.plan import Plan, Unit
+from inferencepool_rollout.plan import Plan
+from inferencepool_rollout.report.answers import Answers, answers
 from inferencepool_rollout.traffic.quantiles import Floats, lower_bound, upper_bound
 from inferencepool_rollout.traffic.sequential import anytime_interval
 
@@ -36,6 +37,7 @@ TEXTS = {
     "move": "asked for {percent} %: {command}",
     "followed": "the gateway follows at {percent} %, {seconds:.1f} s after the command ended",
     "verdict": "{percent} %: {action}. {why}",
+    "quality": "answers at {percent} %: {action}. {why}",
     "asked": "wrote {percent} % for the GitOps tool: {command}",
     "roll back": "takes the weight back: {command}",
     "rolled back": "the old pool has all requests, proven {seconds:.1f} s after the start of the way back: {why}",
@@ -191,6 +193,7 @@ class Report:
     began: float
     ended: float
     looks: Sequence[Look]
+    answers: Sequence[Answers]
     lines: Sequence[Line]
 
     @cached_property
@@ -208,8 +211,11 @@ class Report:
         return self.plan.old if pool == "old" else self.plan.new
 
 
-def report(events: Sequence[Event]) -> Report:
-    """Read the events of one rollout (run_log.read_log), which are by time and begin with a "start"."""
+def report(events: Sequence[Event], texts: bool = False) -> Report:
+    """Read the events of one rollout (run_log.read_log), which are by time and begin with a "start".
+
+    `texts` keeps what the log has of prompts and answers.
+    """
     weights: list[tuple[float, float]] = []
     end: Event = {}
     for event in events:
@@ -231,6 +237,7 @@ def report(events: Sequence[Event]) -> Report:
         began=events[0]["time"],
         ended=events[-1]["time"],
         looks=list(_looks(events)),
+        answers=list(answers(events, texts)),
         lines=[Line(event["time"], event["event"], _text(event)) for event in events if event["event"] != "answers"],
     )
 
@@ -273,18 +280,12 @@ def _looks(events: Sequence[Event]) -> Iterator[Look]:
             command=" ".join(of.get("move", {}).get("command", ())) if step["moving"] else "",
             action=verdict.get("action", UNJUDGED),
             why=verdict.get("why", "the driver was stopped before the step was judged"),
-            findings=[_finding(each) for each in verdict.get("findings", ())],
+            findings=[Finding.read(each) for each in verdict.get("findings", ())],
             picks=verdict.get("picks", {}),
             users=verdict.get("users", {}),
             checks=before.get("checks", ()),
             seen=joined(*answers) if answers else NOTHING,
         )
-
-
-def _finding(written: Mapping[str, Any]) -> Finding:
-    bounds = {"value": math.nan, "low": -math.inf, "high": math.inf}
-    known = {key: value for key, value in written.items() if value is not None}
-    return Finding(**{**bounds, **known, "state": State(written["state"]), "unit": Unit(written["unit"])})
 
 
 def _percentile(values: Floats, mark: float) -> float:

@@ -25,6 +25,7 @@ def document(report: Report) -> dict[str, Any]:
         "began": report.began,
         "ended": report.ended,
         "steps": [_step(look) for look in report.looks],
+        "answers": [asdict(gate) for gate in report.answers],
         "events": [asdict(line) for line in report.lines],
     }
 

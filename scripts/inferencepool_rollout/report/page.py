@@ -26,6 +26,7 @@ def page(report: Report) -> str:
     whole = overview(report)
     return environment.get_template("page.html.j2").render(
         report=report,
+        gates=report.answers,
         plan=report.plan,
         title=title(report),
         colours=COLOURS,

@@ -10,12 +10,14 @@ from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.report import data, document, figures, page
 
 
-def write_report(events: Sequence[Event], out: Path | None, *, png: bool, as_json: bool) -> None:
+def write_report(events: Sequence[Event], out: Path | None, *, png: bool, as_json: bool, texts: bool) -> None:
     """Write the report of a rollout's events as HTML, with `png` as a picture; with `as_json` print it as JSON.
+
+    `texts` shows prompts and answers, as far as the log has them.
 
     Raises Failure where the file cannot be written.
     """
-    made = data.report(events)
+    made = data.report(events, texts)
     if as_json:
         print(json_text(document.document(made), indent=2))
         return

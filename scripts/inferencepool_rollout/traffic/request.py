@@ -42,13 +42,7 @@ class Completion:
 
     def url(self, base: str) -> URL:
         """Return the endpoint below the base URL; raises Failure if that is no http(s) URL."""
-        try:
-            url = URL(base)
-        except ValueError as error:
-            raise Failure(f"{base!r} is no URL: {error}") from None
-        if url.scheme not in ("http", "https") or not url.host:
-            raise Failure(f"{base!r} is no base URL; write it like http://127.0.0.1:8080")
-        return url / ("v1/chat/completions" if self.chat else "v1/completions")
+        return base_url(base) / ("v1/chat/completions" if self.chat else "v1/completions")
 
     def body(self) -> bytes:
         """Return the JSON body, as the OpenAI API has it."""
@@ -62,6 +56,17 @@ class Completion:
         if self.stream and self.usage:
             asked["stream_options"] = {"include_usage": True}
         return json.dumps(asked).encode()
+
+
+def base_url(text: str) -> URL:
+    """Return a base URL; raises Failure if it is no http(s) URL."""
+    try:
+        url = URL(text)
+    except ValueError as error:
+        raise Failure(f"{text!r} is no URL: {error}") from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise Failure(f"{text!r} is no base URL; write it like http://127.0.0.1:8080")
+    return url
 
 
 async def exchange(
