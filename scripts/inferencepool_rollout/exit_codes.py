@@ -22,6 +22,6 @@ class ExitCode(IntEnum):
     USAGE = 2, "the command line is wrong"
     HELD = 3, "the rollout stands at a step: undecided, on hold, or somebody else moved the weight"
     ROLLED_BACK = 4, "an objective was violated, and the old pool has all requests again"
-    REFUSED = 5, "preflight found something wrong, so nothing was moved"
+    REFUSED = 5, "preflight found something wrong, or the new pool's answers are worse, so nothing was moved"
     BUSY = 6, "another driver is at work on this route"
     INTERRUPTED = 130, "Ctrl-C or SIGTERM; the rollout stands at its present step"

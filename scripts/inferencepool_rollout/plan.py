@@ -384,6 +384,13 @@ class Judge(_Part):
     concurrency: int = Field(default=4, ge=1, le=256, description="Most scores asked for at once.")
 
 
+class BaseModels(_Part):
+    """The names by which each pool serves its base model."""
+
+    old: Text = Field(description="In the old pool.")
+    new: Text = Field(description="In the new pool.")
+
+
 class Quality(_Part):
     """Prompts that both pools answer before any weight moves, and again at each step."""
 
@@ -394,10 +401,10 @@ class Quality(_Part):
         description="Ask for log-probabilities, which show where answers part token by token. false for servers that "
         "refuse them.",
     )
-    base: str = Field(
-        default="",
-        description="Base model's name. Prompts whose `model` is another are asked with it too, which shows what their "
-        "adapter changes.",
+    base: BaseModels | None = Field(
+        default=None,
+        description="Base models' names. Prompts for other models are asked with them too, which shows what an adapter "
+        "changes.",
     )
     judge: Judge | None = Field(default=None, description="A judge from outside.")
     texts: bool = Field(
@@ -572,7 +579,7 @@ def _of_answers(plan: Plan) -> list[tuple[tuple[str | int, ...], str]]:
     if ("judged" in plan.answers) != bool(judge):
         found.append(((*at, "judged"), "goes together with quality.judge, which gives the scores"))
     if "adapter_effect" in plan.answers and not quality.base:
-        found.append(((*at, "adapterEffect"), "needs quality.base, the base model's name"))
+        found.append(((*at, "adapterEffect"), "needs quality.base, the base models' names"))
     return found
 
 

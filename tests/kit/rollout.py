@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -21,17 +22,21 @@ from kit.wait import FOLLOWED_SECONDS, wait_until
 
 PLAN = """\
 route: {{namespace: {namespace}, chart: {chart}}}
-pools: {{old: pool-old, new: {new}}}
+pools: {{old: {old}, new: {new}}}
 gateway: {{url: "{url}", headers: {headers}}}
-probe: {{models: [food-review], rate: {rate}}}
+probe: {{models: [food-review], rate: {rate}{preview}}}
 steps:
 {steps}
 objectives:
   errorRate: {{accept: 0.02, detect: 0.2, burst: 1}}
 {latency}
+{answers}
 decision: {{alpha: 0.05, power: 0.9, earliest: 0s}}
 {more}
 """
+ANSWERS = """\
+  quality: {passRate: {accept: 0.02, detect: 0.1}, agreement: {accept: 0.05, detect: 0.2}}
+quality: {prompts: prompts.jsonl}"""
 LATENCY = "  latency: [{metric: ttft, percentile: 50, accept: 2, detect: 20}]"
 STEPS = (10, 50, 100)
 # A busy machine answers a probe late, and a pool of one pod then answers 503: no fault of the driver's.
@@ -40,13 +45,15 @@ PATIENT = {
     "modelServer.readinessProbe.timeoutSeconds": 20,
     "modelServer.livenessProbe.timeoutSeconds": 20,
 }
-LOGGED = ("run", "promote", "rollback", "report", "finish")
+LOGGED = ("run", "quality", "promote", "rollback", "report", "finish")
 SECONDS = 240
 WIDE = {"COLUMNS": "400"}  # a terminal that is wide enough for the driver's tables
 POOLS = {  # the simulator's arguments, as some pools have them
     "pool-old": (),
     "pool-new": (),
     "pool-bad": ("--failure-injection-rate", "33", "--failure-types", "server_error"),
+    "pool-echo": ("--mode", "echo"),
+    "pool-echo-2": ("--mode", "echo"),
     "pool-slow": ("--time-to-first-token", "3s", "--max-num-seqs", "64"),
 }
 
@@ -63,6 +70,9 @@ class Rollout:
     """Further headers of the driver's requests."""
     more: str = ""
     """Further keys of the plan."""
+    old: str = "pool-old"
+    prompts: Sequence[Mapping[str, Any]] = ()
+    """Prompts that both pools answer; none for a plan that judges no answers."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -75,12 +85,19 @@ class Rollout:
         text = PLAN.format(
             namespace=self.namespace.name, chart=CHARTS / "rollout-route", new=new,
             url=self.namespace.cluster.gateway_url, rate=self.rate, latency=latency,
-            headers=json.dumps({"Host": self.namespace.host, **self.headers}),
-            steps="\n".join(f"  - {{percent: {percent}, {burn_in}}}" for percent in steps), more=self.more,
+            headers=json.dumps({"Host": self.namespace.host, **self.headers}), more=self.more,
+            old=self.old, preview=self._preview(new), answers=ANSWERS if self.prompts else "",
+            steps="\n".join(f"  - {{percent: {percent}, {burn_in}}}" for percent in steps),
         )  # fmt: skip
         plan.write_text(text)
+        (self.folder / "prompts.jsonl").write_text("".join(json.dumps(each) + "\n" for each in self.prompts))
         log = ("--log", str(self.log(new))) if words[0] in LOGGED else ()
         return [str(ROOT / "scripts/rollout"), *words, "--file", str(plan), *log]
+
+    def _preview(self, new: str) -> str:
+        """The probe's ways to each pool alone, where answers are judged."""
+        keys = (("toOld", self.old), ("toNew", new)) if self.prompts else ()
+        return "".join(f', {key}: {{{pools.TESTERS}: "{self.namespace.name}/{pool}"}}' for key, pool in keys)
 
     def log(self, new: str) -> Path:
         return self.folder / f"log-{new}"
@@ -130,10 +147,10 @@ class Rollout:
         return [int((value.get("weights") or {}).get("new", 0)) for value in values]
 
     def to_old(self, new: str) -> Path:
-        """All weight to pool-old, beside the backend `new`, as a release of its own history; return its values."""
+        """All weight to the old pool, beside the backend `new`, as a release of its own history; return its values."""
         self.namespace.helm("uninstall", "route", "--ignore-not-found", "--wait")
         values = self.folder / "route.yaml"
-        backends = [{"name": "old", "pool": "pool-old"}, {"name": "new", "pool": new}]
+        backends = [{"name": "old", "pool": self.old}, {"name": "new", "pool": new}]
         route = {"backends": backends, "parentRefs": pools.PARENTS, "hostnames": [self.namespace.host]}
         route["guards"] = {"maxStep": 100}  # tests move any distance, again and again
         values.write_text(yaml.safe_dump(route))
@@ -146,7 +163,8 @@ class Rollout:
 def rollout(cluster: Cluster, folder: Path, *names: str, rate: float = 60, burn_in: float = 8) -> Iterator[Rollout]:
     """A rollout in a namespace with those of POOLS, all ready, while the block runs."""
     with new_namespace(cluster, "driver") as namespace:
+        preview = {**pools.PREVIEW, "preview.hostnames": [namespace.host]}
         for name in names:
-            pools.start(namespace, name, {**PATIENT, **pools.PREVIEW, "modelServer.extraArgs": [*POOLS[name]]})
+            pools.start(namespace, name, {**PATIENT, **preview, "modelServer.extraArgs": [*POOLS[name]]})
         namespace.rolled_out(*(f"{name}{suffix}" for name in names for suffix in ("", "-epp")), seconds=300)
         yield Rollout(namespace, folder, rate, burn_in)

@@ -1,4 +1,4 @@
-"""Writes the reference of the plan: a page for people, and the JSON schema for editors; both follow from the model."""
+"""Writes the reference of the plan and of its prompts: a page for people, and the JSON schema for editors."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from inferencepool_lab.publish.markdown import table
 from inferencepool_rollout.failure import run_cli
 from inferencepool_rollout.plan import Plan, written
+from inferencepool_rollout.quality.prompts import Prompt
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE, SCHEMA = "reference-plan.md", "plan.schema.json"
@@ -24,6 +25,12 @@ its keys.
 Durations are written like `90s`, `10m` or `1.5h`, up to 30 days. The plans in `values/plans/` are ready to be copied.
 
 """
+PROMPTS = """
+## Prompts
+
+The file of `quality.prompts` has one JSON object a line, with these keys.
+
+"""
 LIMITS = (
     ("minimum", "at least {}"), ("exclusiveMinimum", "above {}"), ("maximum", "at most {}"),
     ("exclusiveMaximum", "below {}"), ("maxLength", "at most {} characters"),
@@ -36,9 +43,13 @@ def main(folder: Path = DOCS) -> int:
     """Write both files into a folder."""
     schema = Plan.model_json_schema()
     (folder / SCHEMA).write_text(json.dumps(schema, indent=2) + "\n")
-    lines = table(("key", "type", "default", "meaning"), _rows(schema, schema, ""))
-    (folder / PAGE).write_text(HEAD + "".join(f"{line}\n" for line in lines))
+    (folder / PAGE).write_text(HEAD + _table(schema) + PROMPTS + _table(Prompt.model_json_schema()))
     return 0
+
+
+def _table(schema: Node) -> str:
+    lines = table(("key", "type", "default", "meaning"), _rows(schema, schema, ""))
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _rows(schema: Node, node: Node, path: str) -> Iterator[tuple[str, ...]]:
@@ -69,7 +80,8 @@ def _resolved(schema: Node, node: Node) -> tuple[str, Node | None, Node]:
     if given.get("type") == "string" and "(s|m|h)" in given.get("pattern", ""):
         return "duration", None, {}
     if given.get("type") == "object":
-        return f"map of {given['additionalProperties']['type']}s", None, given
+        values = given.get("additionalProperties")
+        return f"map of {values['type']}s" if isinstance(values, dict) and "type" in values else "map", None, given
     return given["type"], None, given
 
 

@@ -149,12 +149,6 @@ class Driver:
             step = self.plan.steps[at.step]
             say(f"going on at {step.percent} %, which is judged anew")
             decision = self._judged(step, moving=False)
-        elif at.next is Next.START:
-            decision = self.judge_answers(0)
-            if decision.action is Action.ROLL_BACK:
-                self._end("refused", decision.why)
-                self.console.print(f"refused, nothing was moved: {decision.why}", markup=False)
-                return ExitCode.REFUSED
         while decision.action is Action.PROMOTE:
             target = following(self.plan, at)
             if target is None:
@@ -163,6 +157,12 @@ class Driver:
                 return ExitCode.DONE
             if not self.may_move(target):
                 return ExitCode.REFUSED
+            if not at.percent:
+                decision = self.judge_answers(0)
+            if decision.action is Action.ROLL_BACK:
+                return self._refused(decision.why)
+            if decision.action is Action.HOLD:
+                break
             if not self.mover.applies:
                 return self._asked(target)
             decision = self._judged(target, moving=True)
@@ -215,6 +215,11 @@ class Driver:
         self.log.write("asked", percent=target.percent, command=command)
         self.console.print(f"wrote {command[0]}; commit it, and run this again when it is applied", markup=False)
         return ExitCode.DONE
+
+    def _refused(self, why: str) -> int:
+        self._end("refused", why)
+        self.console.print(f"refused, nothing was moved: {why}", markup=False)
+        return ExitCode.REFUSED
 
     def _hold(self, why: str) -> int:
         self._end("held", why)

@@ -55,8 +55,9 @@ class Pools:
         """
         model = prompt.model or self._plan.probe.models[0]
         kinds = {"old": ("old", model), "again": ("old", model), "new": ("new", model)}
-        if self._quality.base and model != self._quality.base:
-            kinds |= {"old_base": ("old", self._quality.base), "new_base": ("new", self._quality.base)}
+        base = self._quality.base
+        if base and model not in (base.old, base.new):
+            kinds |= {"old_base": ("old", base.old), "new_base": ("new", base.new)}
         names = random.sample(sorted(kinds), len(kinds))
         each = await asyncio.gather(*(self._reply(prompt, *kinds[name]) for name in names))
         replies = dict(zip(names, each, strict=True))

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import SkipJsonSchema
 
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.quality.expect import Expect
@@ -35,7 +36,7 @@ class Prompt(BaseModel):
     tools: tuple[Mapping[str, Any], ...] = Field(default=(), description="Tools that the model may call.")
     tool_choice: str | Mapping[str, Any] | None = Field(default=None, description="As the OpenAI API has it.")
     expect: Expect | None = Field(default=None, description="What the answer has to be. Without it: parity only.")
-    line: int = Field(default=0, exclude=True)
+    line: SkipJsonSchema[int] = Field(default=0, exclude=True)
 
     @model_validator(mode="after")
     def _one_kind(self) -> Prompt:

@@ -114,8 +114,8 @@ def require_enough(plan: Plan, prompts: Sequence[Prompt]) -> None:
 def _speaks(plan: Plan, name: str, prompt: Prompt) -> bool:
     if name == "pass_rate":
         return prompt.expect is not None
-    if name == "adapter_effect" and plan.quality:
-        return (prompt.model or plan.probe.models[0]) != plan.quality.base
+    if name == "adapter_effect" and plan.quality and plan.quality.base:
+        return (prompt.model or plan.probe.models[0]) not in (plan.quality.base.old, plan.quality.base.new)
     return True
 
 

@@ -20,6 +20,7 @@ from inferencepool_rollout.plan import Plan
 from inferencepool_rollout.quality.ask import pools
 from inferencepool_rollout.quality.gate import Gate
 from inferencepool_rollout.quality.prompts import Prompt, read_prompts
+from kit.charts import ROOT
 from kit.completion_servers import serving
 from unit.quality.two_pools import BOTH, PASS, PROMPTS, Body, Pools, echo, gate, judged, plan_with
 
@@ -95,11 +96,14 @@ def test_an_adapter_that_does_nothing_in_the_new_pool_is_found(tmp_path: Path) -
     def adapters(side: str, asked: Body) -> str:
         return f"reviewed {asked['prompt']}" if asked["model"] == "food-review" and side == "old" else echo(side, asked)
 
-    objectives = "{adapterEffect: {accept: 0.1, detect: 0.5}}"
-    done = judged(tmp_path, Pools(adapters), objectives, ", base: llama")
+    objectives, bases = "{adapterEffect: {accept: 0.1, detect: 0.5}}", ", base: {old: llama, new: llama}"
+    done = judged(tmp_path, Pools(adapters), objectives, bases)
     assert "adapter effect drop violated" in done.decision.why
     same = judged(
-        tmp_path, Pools(lambda side, asked: f"{asked['model']} {asked['prompt']}"), objectives, ", base: llama"
+        tmp_path,
+        Pools(lambda side, asked: f"{asked['model']} {asked['prompt']}"),
+        objectives,
+        ", base: {old: llama, new: llama}",
     )
     assert same.decision.action is Action.PROMOTE
 
@@ -237,3 +241,33 @@ def test_a_judge_that_fails_holds_and_says_why(tmp_path: Path, score: str, says:
 def test_a_judge_behind_a_url_that_is_not_there_holds(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="the judge cannot be asked"):
         judged(tmp_path, Pools(), SCORED, ', judge: {url: "http://127.0.0.1:9/score"}', prompts=some(15))
+
+
+def test_the_openai_judge_of_the_values_grades_each_answer_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def grades(request: web.Request) -> web.StreamResponse:
+        asked = json.loads(await request.read())["messages"][-1]["content"]
+        grade = "9" if "please" in asked.split("Answer:")[1] else "4"
+        return web.json_response({"choices": [{"message": {"content": grade}}]})
+
+    def polite(side: str, asked: Body) -> str:
+        return f"please, {asked['prompt']}" if side == "old" else echo(side, asked)
+
+    program = ROOT / "values/judges/openai-judge.py"
+    with serving(grades) as server:
+        monkeypatch.setenv("JUDGE_URL", f"{server.url}/v1")
+        monkeypatch.setenv("JUDGE_MODEL", "judge")
+        judge = f", judge: {{command: [{sys.executable}, {program}]}}"
+        done = judged(tmp_path, Pools(polite), SCORED, judge, prompts=some(60))
+    [finding] = done.decision.findings
+    assert finding.state is State.VIOLATED
+    assert finding.value == pytest.approx(0.5)
+
+
+def test_the_openai_judge_says_why_it_has_no_grade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JUDGE_URL", "http://127.0.0.1:9/v1")
+    monkeypatch.setenv("JUDGE_MODEL", "judge")
+    judge = f", judge: {{command: [{sys.executable}, {ROOT / 'values/judges/openai-judge.py'}]}}"
+    with pytest.raises(Failure, match="the judge model could not be asked"):
+        judged(tmp_path, Pools(), SCORED, judge, prompts=some(15))
