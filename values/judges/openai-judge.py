@@ -18,7 +18,7 @@ from 0 (useless) to 10 (perfect) and nothing else."""
 SECONDS = 50
 
 
-def score(prompt, answer):
+def score(prompt: dict, answer: dict) -> float:
     """Return the grade that the judge model gives an answer, from 0 to 1; an answer that was lost is 0."""
     if answer["problem"]:
         return 0.0
@@ -43,7 +43,7 @@ def score(prompt, answer):
     return int(grade[1]) / 10
 
 
-def main():
+def main() -> None:
     """Score both answers of standard input."""
     try:
         given = json.load(sys.stdin)
