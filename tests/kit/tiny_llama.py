@@ -16,17 +16,18 @@ from safetensors.numpy import save_file
 HIDDEN, LAYERS, HEADS, INTERMEDIATE = 64, 2, 2, 128
 SPECIAL = ("<s>", "</s>")
 VOCABULARY = 256 + len(SPECIAL)
+TEMPLATE = "{% for message in messages %}{{ message['content'] }}\n{% endfor %}"
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj")
 
 
-def write_model(folder: Path, seed: int = 0) -> None:
+def write_model(folder: Path, seed: int = 0, template: str = TEMPLATE) -> None:
     """Write a model that vLLM serves, about 0.5 MB, whose tokens are bytes; the same for the same seed."""
     random = np.random.default_rng(seed)
     folder.mkdir(parents=True)
     _write_json(folder / "config.json", _config())
     _write_json(folder / "generation_config.json", {"bos_token_id": 0, "eos_token_id": 1})
     _write_json(folder / "tokenizer.json", _tokenizer())
-    _write_json(folder / "tokenizer_config.json", _tokenizer_config())
+    _write_json(folder / "tokenizer_config.json", _tokenizer_config(template))
     shapes = {
         "model.embed_tokens.weight": (VOCABULARY, HIDDEN),
         "lm_head.weight": (VOCABULARY, HIDDEN),
@@ -42,8 +43,11 @@ def write_model(folder: Path, seed: int = 0) -> None:
     save_file(weights, folder / "model.safetensors")
 
 
-def write_adapter(folder: Path, base: str, seed: int, rank: int = 8) -> None:
-    """Write an adapter of `rank` for the model that a server loads from the path or name `base`."""
+def write_adapter(folder: Path, base: str, seed: int, rank: int = 8, *, empty: bool = False) -> None:
+    """Write an adapter of `rank` for the model that a server loads from the path or name `base`.
+
+    An `empty` one loads like any other and changes nothing: what it adds is 0.
+    """
     random = np.random.default_rng(seed)
     folder.mkdir(parents=True)
     config = {
@@ -62,7 +66,7 @@ def write_adapter(folder: Path, base: str, seed: int, rank: int = 8) -> None:
         for target in TARGETS:
             at = f"base_model.model.model.layers.{layer}.self_attn.{target}"
             tensors[f"{at}.lora_A.weight"] = _weights(random, rank, HIDDEN)
-            tensors[f"{at}.lora_B.weight"] = _weights(random, HIDDEN, rank)
+            tensors[f"{at}.lora_B.weight"] = _weights(random, HIDDEN, rank) * np.float32(not empty)
     save_file(tensors, folder / "adapter_model.safetensors")
 
 
@@ -101,9 +105,8 @@ def _tokenizer() -> dict[str, Any]:
     }
 
 
-def _tokenizer_config() -> dict[str, Any]:
+def _tokenizer_config(template: str) -> dict[str, Any]:
     bos, eos = SPECIAL
-    template = "{% for message in messages %}{{ message['content'] }}\n{% endfor %}"
     return {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "bos_token": bos,

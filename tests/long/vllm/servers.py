@@ -29,6 +29,7 @@ ADAPTER, SOURCE = "food-review-1", "/adapters/food-review-1"
 LOADS = "lora_syncer_operation_duration_seconds_count"
 START_SECONDS = 600
 TOKENS = 16
+OTHER_WEIGHTS, OTHER_TEMPLATE, EMPTY = "tiny-llama-2", "tiny-llama-template", "empty"
 COSTS = [f"cost-{i}" for i in range(9)]
 # The adapters on the disk and their ranks; the chart's largest is 8.
 RANKS = {ADAPTER: 8, "food-review-2": 8, "travel": 8, "rank-64": 64, **dict.fromkeys(COSTS, 8)}
@@ -52,6 +53,9 @@ class Servers:
     def fill_claims(self, folder: Path) -> None:
         """Make the claims `models` and `adapters`, and the model and all adapters in them."""
         tiny_llama.write_model(folder / "models" / MODEL)
+        tiny_llama.write_model(folder / "models" / OTHER_WEIGHTS, seed=1)
+        tiny_llama.write_model(folder / "models" / OTHER_TEMPLATE, template=f"Answer briefly.\n{tiny_llama.TEMPLATE}")
+        tiny_llama.write_adapter(folder / "adapters" / EMPTY, f"/models/{MODEL}", seed=0, empty=True)
         for seed, (name, rank) in enumerate(RANKS.items(), start=1):
             tiny_llama.write_adapter(folder / "adapters" / name, f"/models/{MODEL}", seed, rank)
         on_node(self.namespace.cluster, "mkdir", "--parents", self._disk)
