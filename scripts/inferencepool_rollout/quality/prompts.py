@@ -31,6 +31,7 @@ class Prompt(BaseModel):
     prompt: str | None = Field(default=None, min_length=1, description="Text for /v1/completions.")
     messages: tuple[Mapping[str, Any], ...] = Field(default=(), description="Messages for /v1/chat/completions.")
     max_tokens: int = Field(default=64, ge=1, description="Most tokens of the answer.")
+    stop: tuple[str, ...] = Field(default=(), max_length=4, description="Texts at which the answer ends.")
     temperature: float = Field(default=0.0, ge=0, le=2, description="0 is greedy: the likeliest token each time.")
     seed: int | None = Field(default=None, description="Seed of a sampled answer.")
     tools: tuple[Mapping[str, Any], ...] = Field(default=(), description="Tools that the model may call.")
@@ -55,7 +56,8 @@ class Prompt(BaseModel):
         """Return the JSON body, as the OpenAI API has it, that asks `model`."""
         chat = self.prompt is None
         asked = {
-            "model": model, "max_tokens": self.max_tokens, "temperature": self.temperature, "seed": self.seed,
+            "model": model, "max_tokens": self.max_tokens, "stop": list(self.stop) or None,
+            "temperature": self.temperature, "seed": self.seed,
             "prompt": self.prompt, "messages": list(self.messages) or None, "tools": list(self.tools) or None,
             "tool_choice": self.tool_choice, "logprobs": (True if chat else 1) if logprobs else None,
         }  # fmt: skip

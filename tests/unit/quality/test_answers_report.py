@@ -15,7 +15,7 @@ from inferencepool_rollout.report.document import document
 from inferencepool_rollout.report.page import page
 from kit.browser import show
 from kit.charts import ROOT
-from unit.quality.two_pools import BOTH, Body, Pools, echo, gate
+from kit.judged_pools import BOTH, Body, Pools, echo, gate
 
 SCHEMA = ROOT / "scripts/inferencepool_rollout/report/report.schema.json"
 

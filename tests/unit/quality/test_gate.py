@@ -22,7 +22,7 @@ from inferencepool_rollout.quality.gate import Gate
 from inferencepool_rollout.quality.prompts import Prompt, read_prompts
 from kit.charts import ROOT
 from kit.completion_servers import serving
-from unit.quality.two_pools import BOTH, PASS, PROMPTS, Body, Pools, echo, gate, judged, plan_with
+from kit.judged_pools import BOTH, PASS, PROMPTS, Body, Pools, echo, gate, judged, plan_with
 
 
 def test_equal_pools_pass_and_each_prompt_is_asked_twice_of_the_old_and_once_of_the_new(tmp_path: Path) -> None:
