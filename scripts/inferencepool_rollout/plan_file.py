@@ -40,7 +40,7 @@ def read_plan(file: Path) -> Plan:
 
 
 def _located(plan: Plan, folder: Path) -> Plan:
-    """The plan with its files' paths absolute, so that they are found from anywhere; raises Failure for wrong prompts."""
+    """The plan with its files' paths absolute, so that they are found from anywhere; raises Failure for bad prompts."""
     if not plan.route.chart.startswith("oci://"):
         chart = str((folder / plan.route.chart).resolve())
         plan = plan.model_copy(update={"route": plan.route.model_copy(update={"chart": chart})})

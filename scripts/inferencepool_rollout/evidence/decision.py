@@ -33,7 +33,7 @@ import numpy.typing as npt
 from scipy.special import ndtri
 
 from inferencepool_rollout.evidence.observed import Observed, Unsettled
-from inferencepool_rollout.plan import USERS, ErrorRate, Latency, Plan, Step, Unit
+from inferencepool_rollout.plan import ErrorRate, Latency, Plan, Step, Unit
 from inferencepool_rollout.traffic import bursts
 from inferencepool_rollout.traffic.paired import EARLIEST, FEWEST_BEYOND, Paired
 from inferencepool_rollout.traffic.sequential import anytime_interval
@@ -161,6 +161,12 @@ def decide(
     return Decision(Action.WAIT, "", findings)
 
 
+def other_witness(name: str) -> str:
+    """Return the name of the same objective, judged by the other kind of requests: the probe's or everybody's."""
+    return name.removeprefix(USERS) if name.startswith(USERS) else f"{USERS}{name}"
+
+
+def judge(plan: Plan, observed: Observed, unsettled: Unsettled | None = None) -> tuple[Finding, ...]:
     """Judge every objective of the plan by what was observed."""
     began = float(observed.started.min(initial=unsettled.began() if unsettled else math.inf))
     latencies = (

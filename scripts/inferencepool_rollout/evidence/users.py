@@ -42,8 +42,8 @@ from inferencepool_rollout.kube.client import Client
 from inferencepool_rollout.kube.snapshot import Pool
 from inferencepool_rollout.plan import USERS, Latency, Plan, Unit
 from inferencepool_rollout.traffic.metric_names import EPP, SERVERS
-from inferencepool_rollout.traffic.paired import Series
 from inferencepool_rollout.traffic.quantiles import Floats
+from inferencepool_rollout.traffic.series import Series
 
 EVERY_SECONDS = 5.0
 SAMPLED = 300
