@@ -19,7 +19,7 @@ from inferencepool_rollout.drive.status import print_status
 from inferencepool_rollout.drive.timeline import print_timeline
 from inferencepool_rollout.evidence.decision import Decision, Finding, State, decide
 from inferencepool_rollout.evidence.observed import Observed
-from inferencepool_rollout.evidence.users import Seen
+from inferencepool_rollout.evidence.users import Seen as Counted
 from inferencepool_rollout.kube.helm import Helm
 from inferencepool_rollout.plan import Plan, Unit
 from inferencepool_rollout.preflight.check import Check, print_checks
@@ -77,7 +77,7 @@ def observed(console: Console, plan: Plan) -> None:
     query = Finding(f"{NAMESPACE} {OLD}", 1e9, 1e9, 1e9, 1.0, 2.0, State.VIOLATED, Unit.SECONDS)
     shown = Decision(decision.action, decision.why, (*decision.findings, query))
     latency = {"ttft": {1.0: 500_000.0, 60.0: 500_000.0}, "tpot": {1.0: 1e6}}
-    users = {side: Seen(9_000_000, 90_000, 1000.0, latency, 12) for side in ("old", "new")}
+    users = {side: Counted(9_000_000, 90_000, 1000.0, latency, 12) for side in ("old", "new")}
     console.print(screen(plan, plan.steps[0], seen, shown, {"old": 900_000, "new": 100_000}, 36_000, users))
 
 

@@ -33,7 +33,7 @@ import numpy.typing as npt
 from scipy.special import ndtri
 
 from inferencepool_rollout.evidence.observed import Observed, Unsettled
-from inferencepool_rollout.plan import ErrorRate, Latency, Plan, Step, Unit
+from inferencepool_rollout.plan import USERS, ErrorRate, Latency, Plan, Step, Unit
 from inferencepool_rollout.traffic import bursts
 from inferencepool_rollout.traffic.paired import EARLIEST, FEWEST_BEYOND, Paired
 from inferencepool_rollout.traffic.sequential import anytime_interval
