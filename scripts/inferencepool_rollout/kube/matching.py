@@ -4,6 +4,9 @@ Source: Gateway API v1, HTTPRouteRule.matches and HTTPRouteSpec.hostnames: the m
 exact path, the longest prefix, a method, the most headers, the most query parameters, the oldest route, and the first
 by namespace and name. What an implementation decides for itself (regular expressions) is taken for a match that is more
 specific than a prefix, so that a route which may win is named.
+
+A request that meets no rule of the routes with the most specific hostname gets 404: Envoy, and so Istio and most other
+gateways, choose a virtual host by its name alone and do not fall back to routes with a wildcard or without hostnames.
 """
 
 from __future__ import annotations
@@ -33,26 +36,29 @@ class Met:
     rule: Manifest
 
 
-Rank = tuple[int, int, int, int, int, int, int]
+Rank = tuple[int, int, int, int, int, int]
 
 
 def met(request: Request, routes: Iterable[Route], gateways: Sequence[tuple[str, str]]) -> Met | None:
     """Return the rule that answers a request at one of the `gateways` (namespace, name); None if no route does."""
     found: list[tuple[Rank, str, str, str, int, Met]] = []
-    for route in routes:
-        if not set(attached(route)) & set(gateways):
-            continue
-        host = _host_rank(request.host, route.hostnames)
-        for number, rule in enumerate(route.spec.get("rules") or [] if host else []):
+    for route in with_hostname(request.host, routes, gateways):
+        for number, rule in enumerate(route.spec.get("rules") or []):
             ranks = [rank for match in rule.get("matches") or [{}] if (rank := _rank(request, match))]
             if ranks:
                 made = str(route.manifest["metadata"].get("creationTimestamp", ""))
-                best = max(ranks)
-                found.append(((host, *best), made, route.namespace, route.name, number, Met(route, rule)))
+                found.append((max(ranks), made, route.namespace, route.name, number, Met(route, rule)))
     if not found:
         return None
     highest = max(each[0] for each in found)
     return min((each for each in found if each[0] == highest), key=lambda each: each[1:5])[5]
+
+
+def with_hostname(host: str, routes: Iterable[Route], gateways: Sequence[tuple[str, str]]) -> list[Route]:
+    """Return the routes with the most specific hostname that fits, which alone answer requests to that host."""
+    ranked = [(_host_rank(host, each.hostnames), each) for each in routes if set(attached(each)) & set(gateways)]
+    highest = max((rank for rank, _ in ranked), default=0)
+    return [each for rank, each in ranked if rank == highest > 0]
 
 
 def attached(route: Route) -> list[tuple[str, str]]:
@@ -79,7 +85,7 @@ def _host_rank(host: str, hostnames: Sequence[str]) -> int:
     return max(ranks)
 
 
-def _rank(request: Request, match: Manifest) -> tuple[int, int, int, int, int, int] | None:
+def _rank(request: Request, match: Manifest) -> Rank | None:
     """How specific a match is (exact, regex, prefix, method, headers, query); None if the request does not fit."""
     path = {"type": "PathPrefix", "value": "/", **(match.get("path") or {})}
     kind, value = path["type"], path["value"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from inferencepool_rollout.evidence.probe import streams
-from inferencepool_rollout.kube.matching import attached, met
+from inferencepool_rollout.kube.matching import attached, met, with_hostname
 from inferencepool_rollout.kube.route import Route
 from inferencepool_rollout.preflight.check import Check
 from inferencepool_rollout.preflight.facts import Facts, request_of
@@ -56,7 +56,10 @@ def _precedence(facts: Facts, route: Route) -> Check:
         request = request_of(facts.plan, stream.request.headers)
         found = met(request, routes.values(), attached(route))
         if found is None:
-            wrong.append(f"no route answers {request.host}{request.path} ({stream.name})")
+            owners = with_hostname(request.host, routes.values(), attached(route))
+            names = " and ".join(sorted(f"HTTPRoute {each.namespace}/{each.name}" for each in owners))
+            why = f": {names} alone answer that hostname, and no rule of theirs fits" if owners else ""
+            wrong.append(f"no route answers {request.host}{request.path} ({stream.name}){why}")
         elif not stream.pool and found.route.uid != route.uid:
             wrong.append(f"HTTPRoute {found.route.namespace}/{found.route.name} takes {request.host}{request.path}")
         elif stream.pool:
@@ -69,8 +72,9 @@ def _precedence(facts: Facts, route: Route) -> Check:
                 )
     if wrong:
         remedy = (
-            "the more specific route wins before headers are compared: give the pools' preview the route's hostnames "
-            "and paths, use the route's `canary`, or remove the other route (the Gateway's allowedRoutes keep such out)"
+            "the more specific route wins before headers are compared: give the pools' preview the very hostnames "
+            "and paths of the route, use the route's `canary`, or remove the other route (the Gateway's allowedRoutes "
+            "keep such out)"
         )
         return Check("precedence", "; ".join(dict.fromkeys(wrong)), remedy)
     scope = (

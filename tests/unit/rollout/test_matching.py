@@ -87,3 +87,11 @@ def test_header_names_have_no_case_and_a_host_has_no_port() -> None:
 
 def test_without_a_route_for_the_host_nothing_answers() -> None:
     assert winner(route(rule({"pool-old": 1}), hostnames=["other.example.com"])) == ""
+
+
+def test_a_hostname_keeps_requests_that_meet_no_rule_of_its_routes() -> None:
+    """A gateway of Envoy answers 404, so a preview with a hostname that the main route lacks takes users' requests."""
+    preview = route(rule({"pool-new": 1}, headers=[HEADER]), name="preview", hostnames=["llm.example.com"])
+    assert winner(OURS, preview) == ""
+    assert winner(OURS, preview, host="other.example.com") == "route"
+    assert winner(OURS, preview, **{"x-inferencepool": "default/pool-new"}) == "preview"

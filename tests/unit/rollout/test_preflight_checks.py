@@ -135,6 +135,16 @@ def test_a_preview_that_the_main_route_shadows_is_refused(facts: Facts) -> None:
     assert failed(with_cluster(asking, route=main, routes=reached)) == {}
 
 
+def test_a_preview_with_a_hostname_that_the_main_route_lacks_is_refused(facts: Facts) -> None:
+    """The gateway answers users of that host with 404, since only the preview has it."""
+    main = route(rule({"pool-old": 100}), release="route")
+    previews = [preview(name, ("llm.example.com",)) for name in ("pool-old", "pool-new")]
+    asking = replace(facts, plan=plan_with_headers(facts.plan, "llm.example.com"), rendered=main)
+    found = failed(with_cluster(asking, route=main, routes=(main, *previews)))
+    assert "no route answers llm.example.com/v1/completions" in found["precedence"].why
+    assert "HTTPRoute default/pool-old-preview alone answer" in found["precedence"].why
+
+
 def test_requests_to_a_pool_that_another_one_answers_are_refused(facts: Facts) -> None:
     found = failed(replace(facts, asked=[Asked("food-review, to the new pool", "new", "old")]))
     assert found["gateway, food-review, to the new pool"].why == "sent to pool-new, and answered by pool-old"
