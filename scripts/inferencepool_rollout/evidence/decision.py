@@ -39,7 +39,7 @@ from inferencepool_rollout.traffic.paired import EARLIEST, FEWEST_BEYOND, Paired
 from inferencepool_rollout.traffic.sequential import anytime_interval
 from inferencepool_rollout.traffic.series import Series
 
-LEVEL_SHARE, MISS_SHARE, EARLY_SHARE = 1 / 2, 1 / 2, 1 / 10
+LEVEL_SHARE, MISS_SHARE, EARLY_SHARE = 1 / 2, 1 / 3, 1 / 10
 """Of level and miss, what the evidence of one window may spend, and of miss while it is short (Paired.early)."""
 CONFIRMED = 0.75
 SEARCHED, BISECTIONS = 64.0, 10  # bounds of a ratio: searched from 1/64 to 64 times the seen one, in halves

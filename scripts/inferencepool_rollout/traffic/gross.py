@@ -67,7 +67,7 @@ class Gross:
 
     @cached_property
     def spread(self) -> float:
-        """The standard deviation of the difference of the mean logarithms of two equal pools' latencies.
+        """The standard deviation of the difference of the mean logarithms of two equal pools' latencies in the window.
 
         The difference is an AR(1) process of variance VARIANCE beside the noise of single requests. Half the mean
         square of its changes from block to block, less the noise, is VARIANCE (1 - correlation of neighbouring blocks).
@@ -85,9 +85,10 @@ class Gross:
         noise = sum(float((within / counts[both]).mean()) for counts, _, within in parts)
         changes = float((np.diff(difference) ** 2).mean() / 2) - noise
         correlation = float(np.clip(1 - changes / VARIANCE, 0, 1))
-        lags = np.arange(1, len(difference))
-        shared = 1 + 2 * float(((1 - lags / len(difference)) * correlation**lags).sum())
-        return math.sqrt((VARIANCE * shared + noise) / len(difference))
+        whole = max(len(difference), round(blocks * self._seconds / length))  # blocks, the unsettled seconds included
+        lags = np.arange(1, whole)
+        shared = 1 + 2 * float(((1 - lags / whole) * correlation**lags).sum())
+        return math.sqrt((VARIANCE * shared + noise) / whole)
 
 
 def _quartiles(ended: Floats, pending: Floats, beyond: float | None) -> Floats:
