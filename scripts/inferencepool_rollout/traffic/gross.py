@@ -26,7 +26,7 @@ import numpy as np
 from inferencepool_rollout.traffic.drift import Floats
 from inferencepool_rollout.traffic.series import Series
 
-GROSS, GROSS_LATER, LEAST, DEVIATIONS = 5.0, 7.5, 2.5, 2.8
+GROSS, GROSS_LATER, LEAST, DEVIATIONS = 5.0, 7.5, 2.5, 2.6
 REQUESTS = 20  # to each pool
 SECONDS, LATER_SECONDS = 50.0, 75.0
 LEAST_SECONDS = 1e-6  # of a latency; tokens that come together have none between them
@@ -105,7 +105,8 @@ def _quartiles(ended: Floats, pending: Floats, beyond: float | None) -> Floats:
 
 def _blocks(series: Series, began: float, length: float, blocks: int) -> tuple[Floats, Floats, float]:
     """Requests of each block, the mean logarithm of their latencies, and its variance within blocks."""
-    at = np.clip(((series.ended - began) * (blocks / length)).astype(np.int64), 0, blocks - 1)
+    waiting = series.ended - series.latency - began  # by when it began, since slow requests end in another order
+    at = np.clip((waiting * (blocks / length)).astype(np.int64), 0, blocks - 1)
     logs = np.log(np.maximum(series.latency, LEAST_SECONDS))
     counts = np.bincount(at, minlength=blocks).astype(np.float64)
     means = np.bincount(at, logs, blocks) / np.maximum(counts, 1)
