@@ -21,6 +21,7 @@ from kit.charts import CHARTS
 from kit.namespace import Namespace
 from kit.node import on_node
 from kit.pools import PARENTS, PREVIEW, TESTERS, part, set_json, start
+from kit.rollout import PATIENT
 from kit.scenarios import KIND_VLLM
 from kit.wait import KUBELET_SECONDS, wait_until
 
@@ -72,8 +73,8 @@ class Servers:
 
     def install(self, release: str, values: Mapping[str, Any] | None = None) -> None:
         """Install a pool without waiting for it; `values` go over those that people copy."""
-        preview = {**PREVIEW, "preview.hostnames": [self.namespace.host]}
-        start(self.namespace, release, {**preview, **(values or {})}, file=KIND_VLLM)
+        common = {**PATIENT, **PREVIEW, "preview.hostnames": [self.namespace.host]}
+        start(self.namespace, release, {**common, **(values or {})}, file=KIND_VLLM)
 
     def wait_until_ready(self, *releases: str) -> None:
         deployments = [f"deployment/{name}{suffix}" for name in releases for suffix in ("", "-epp")]

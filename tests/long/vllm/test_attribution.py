@@ -27,7 +27,7 @@ def test_every_answer_is_attributed_to_the_pool_whose_servers_count_it(
     before = {pool: served(api, name, pool) for pool in POOLS}
     answers = send(servers.namespace.cluster.gateway_url, request, Plan(workers=4, count=REQUESTS))
     after = {pool: served(api, name, pool) for pool in POOLS}
-    assert answers.lost == 0, answers.causes()
+    assert answers.lost == 0, (answers.causes(), set(answers.detail.tolist()))
     assert set(answers.pod.tolist()) == {""}, "vLLM names no pod, so the mark alone decides"
     seen = observe([(answers, "")], {}, {f"{name}/{pool}": pool for pool in POOLS})
     assert seen.unattributed == 0
