@@ -5,6 +5,7 @@ A judge at a limit, within the noise of its runs, has nothing left to gain. A re
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ FALSE = {10: 0.01, 60: 0.01, 300: 0.02}
 EARLIEST_LOOK = 100  # s
 
 
+@functools.cache
 def separation(memory: float, seconds: float) -> float:
     """Return how many standard deviations a pool SLOW times as slow is from an equal one, after `seconds`.
 
