@@ -294,3 +294,23 @@ def test_a_route_keeps_what_its_rules_add() -> None:
     assert spec["hostnames"] == ["llm.example.com"]
     assert (spec["rules"][0]["filters"], spec["rules"][0]["timeouts"]) == ([header], {"request": "300s"})
     assert parent_refs(live) == PARENTS
+
+
+ODD = [
+    "123", "1e3", "1e+06", "12e03", "-.5", "1.", "0.", "+1", "0x1F", "0o7", "07", "0b1", "1_000", "1:30", "190:20:30",
+    "inf", ".inf", ".NaN", "2026-01-01", "true", "on", "off", "yes", "no", "NO", "y", "n", "Y", "N", "null", "~", "=",
+    "<<", "-", "#a",
+]  # fmt: skip
+"""Names that look like something else to one parser of YAML or to another."""
+
+
+def test_helm_reads_every_text_that_the_import_writes_as_a_text(tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    adapters = [{"id": text, "source": f"/adapters/{text}"} for text in ODD]
+    file.write_text(
+        as_yaml({"modelServer": {"preset": "simulator"}, "lora": {"maxCpuLoras": len(ODD), "adapters": adapters}})
+    )
+    config = only(render("inferencepool", "pool", files=[file]), "ConfigMap", "pool-adapters")["data"]
+    ((_, text),) = config.items()
+    models = yaml.safe_load(text)["vLLMLoRAConfig"]["ensureExist"]["models"]
+    assert [model["id"] for model in models] == ODD

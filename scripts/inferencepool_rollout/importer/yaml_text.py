@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,8 +17,14 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
+OTHERS = re.compile(r"[-+]?[.0-9][0-9_.,:]*([eE][-+]?[0-9]+)?|[-+]?0[box][0-9a-fA-F_]+|[yYnN]")
+"""Texts that Helm's parser reads as a number or a boolean where they are not quoted, and PyYAML does not (`1e3`, `0o7`,
+`y`), and some more."""
+
+
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+    style = "|" if "\n" in text else "'" if OTHERS.fullmatch(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 _Dumper.add_representer(str, _text)
