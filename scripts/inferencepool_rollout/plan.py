@@ -73,6 +73,7 @@ Duration = Annotated[
 ]
 Several = BeforeValidator(_sequence)
 """Before a tuple: a list of the file becomes one."""
+HIDDEN = "not recorded"
 LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 Name = Annotated[str, Field(pattern=LABEL, max_length=53)]
 """Name of a release: what Helm takes."""
@@ -453,6 +454,15 @@ class Plan(_Part):
         description="Percent points that one step may move; the route chart's guards.maxStep.",
     )
     soak: Duration = Field(default=0.0, description="Time at 100 % before `rollout finish` deletes the old release.")
+
+    def recorded(self) -> dict[str, Any]:
+        """Return the plan as a run log keeps it: headers but Host without their values, which may be secrets."""
+        dumped = self.model_dump(mode="json", by_alias=True)
+        for part in (dumped["gateway"], dumped["prometheus"] or {}):
+            part["headers"] = {
+                name: value if name.lower() == "host" else HIDDEN for name, value in part.get("headers", {}).items()
+            }
+        return dumped
 
     @property
     def old(self) -> str:

@@ -42,7 +42,7 @@ class Handler(BaseHTTPRequestHandler):
     do_POST = do_GET  # noqa: N815 (names of http.server)
 
     def _begin(self, status: int, headers: list[tuple[str, str]]) -> None:
-        self.send_response(status)
+        self.send_response_only(status)
         for name, value in (*headers, ("Connection", "close")):
             self.send_header(name, value)
         self.end_headers()

@@ -73,7 +73,7 @@ class Driver:
         route, pools = self.plan.route, (self.plan.old, self.plan.new)
         snapshot = read_snapshot(self.client, route.namespace, route.release, pools)
         self.log.write(
-            "start", percent=self._percent(), by=self.lease.me, plan=self.plan.model_dump(mode="json", by_alias=True),
+            "start", percent=self._percent(), by=self.lease.me, plan=self.plan.recorded(),
             cluster=self.client.server, context=self.client.context,
             pools={name: pool.description() if pool else {} for name, pool in snapshot.pools.items()},
         )  # fmt: skip

@@ -119,6 +119,9 @@ def test_the_driver_goes_through_all_steps_with_the_key_and_prints_it_nowhere(st
     page = stage.folder / "report.html"
     assert stage.run("report", "--out", str(page)).returncode == ExitCode.DONE
     assert KEY not in page.read_text()
+    log = "".join(file.read_text() for file in stage.log("pool-new").iterdir())
+    assert "authorization" in log.lower()
+    assert KEY not in log
 
 
 def test_the_import_names_the_secret_and_not_the_key(stage: Rollout, tmp_path: Path) -> None:
@@ -130,6 +133,7 @@ def test_the_import_names_the_secret_and_not_the_key(stage: Rollout, tmp_path: P
             each["metadata"]["namespace"] = other.name
             each["metadata"]["labels"].pop("helm.sh/chart", None)
         other.apply(*beside(), *objects, route(other))
+        other.rolled_out("pool-old", "pool-old-epp", seconds=300)
         before = {pod["metadata"]["uid"] for pod in other.pods()}
         said = in_shell(other, "scripts/rollout", "import", "route", "-n", other.name, "-o", str(tmp_path))
         assert "PODS RESTART" not in said

@@ -96,6 +96,7 @@ def test_with_drift_detection_flux_takes_a_hand_edit_back(namespace: Flux, name:
     route(10, **CORRECTED)
     edit_by_hand(namespace, name)
     wait_until(lambda: split(namespace, name) == {"pool-old": 90, "pool-new": 10}, "Flux has corrected it", 60)
+    wait_until(lambda: bool(namespace.drifts(name)), "Flux says so")
     assert route(20, **CORRECTED) == ""
 
 

@@ -44,7 +44,7 @@ class Recorded:
             "images": ["vllm/vllm-openai:v0.32.0"], "accelerators": ["1 nvidia.com/gpu"], "replicas": 2,
         }  # fmt: skip
         self.log.write(
-            "start", percent=percent, by="ops@bastion pid 7", plan=self.plan.model_dump(mode="json", by_alias=True),
+            "start", percent=percent, by="ops@bastion pid 7", plan=self.plan.recorded(),
             cluster="https://10.0.0.1:6443", context="production", pools={"pool-old": stack, "pool-new": stack},
         )  # fmt: skip
 

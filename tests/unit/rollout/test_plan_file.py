@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,16 @@ def test_a_plan_that_is_nested_too_deeply_is_refused(tmp_path: Path, text: str) 
 def test_a_plan_is_the_same_after_a_round_through_json(tmp_path: Path) -> None:
     plan = plan_of(tmp_path)
     assert Plan.model_validate_json(plan.model_dump_json(by_alias=True)) == plan
+
+
+def test_what_a_log_keeps_of_a_plan_is_a_plan_without_the_secrets_of_its_headers(tmp_path: Path) -> None:
+    secret = "Bearer of-the-tests"
+    headers = f'  headers: {{Host: llm.example.com, authorization: "{secret}", X-Api-Key: "{secret}"}}\n'
+    text = TEXT.replace("gateway:\n", f"gateway:\n{headers}")
+    text += f'prometheus:\n  url: http://prometheus.example.com\n  headers: {{Authorization: "{secret}"}}\n'
+    text += "  queries: [{name: errors, query: up, unit: share, accept: 0.01}]\n"
+    plan = plan_of(tmp_path, text)
+    kept = plan.recorded()
+    assert secret not in str(kept)
+    assert Plan.model_validate_json(json.dumps(kept)).gateway.headers["Host"] == "llm.example.com"
+    assert plan.gateway.headers["authorization"] == secret
