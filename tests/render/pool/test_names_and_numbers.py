@@ -210,3 +210,9 @@ def test_every_name_of_the_longest_release_is_one() -> None:
     assert max(len(m["metadata"]["name"]) for m in manifests) == 253
     with pytest.raises(RenderError, match="of objectives makes a name of 254 characters"):
         render("inferencepool", "a" * 53, {"objectives": [{"name": "a" * 200, "priority": 1}]})
+
+
+@pytest.mark.parametrize("version", ["1.2.99999999999999999999", "01.2.3", "1.2", "v1.2.3"])
+def test_a_version_that_cannot_be_compared_is_refused_by_name(version: str) -> None:
+    with pytest.raises(RenderError, match="modelServer[./]version"):
+        render("inferencepool", "pool-new", {"modelServer": {"version": version}})

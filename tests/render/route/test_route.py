@@ -272,9 +272,12 @@ NAMED = [{"name": "x", "value": "1"}]
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({"rules": [{"name": "a", "matches": [{"queryParams": NAMED * 2}]}]}, "matches the query parameter x twice"),
-        ({"requestHeaders": {"set": NAMED * 2}}, "requestHeaders.set of rule all names the header x twice"),
-        ({"responseHeaders": {"add": NAMED * 2}}, "responseHeaders.add of rule all names the header x twice"),
+        (
+            {"rules": [{"name": "a", "matches": [{"queryParams": NAMED * 2}]}]},
+            "a match of a, in its queryParams, names x twice",
+        ),
+        ({"requestHeaders": {"set": NAMED * 2}}, "requestHeaders.set of rule all names x twice"),
+        ({"responseHeaders": {"add": NAMED * 2}}, "responseHeaders.add of rule all names x twice"),
         ({"requestHeaders": {"remove": ["x", "x"]}}, "requestHeaders[./]remove"),
         ({"parentRefs": [{"name": "g"}] * 2}, "parentRefs names the Gateway g twice alike"),
         ({"parentRefs": [{"name": "g"}, {"name": "g", "sectionName": "a"}]}, "the Gateway g several times, and once"),

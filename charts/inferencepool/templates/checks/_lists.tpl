@@ -28,15 +28,26 @@
 {{- define "inferencepool.checkPods" -}}
 {{- $server := include "inferencepool.modelServerPod" (dict "root" . "role" "server") | fromYaml }}
 {{- $epp := include "inferencepool.eppPod" . | fromYaml }}
-{{- range $part, $pod := dict "modelServer" $server.spec "epp" $epp.spec }}
-  {{- $first := first $pod.containers }}
-  {{- $containers := concat ($pod.initContainers | default list) $pod.containers }}
-  {{- include "inferencepool.checkList" (dict "list" (printf "%s.extraVolumes, with the chart's own volumes," $part) "keys" (list "name") "entries" $pod.volumes) }}
-  {{- include "inferencepool.checkList" (dict "list" (printf "%s.extraContainers, with all other containers," $part) "keys" (list "name") "entries" $containers) }}
-  {{- include "inferencepool.checkList" (dict "list" (printf "%s.extraEnv, with the chart's own," $part) "keys" (list "name") "entries" $first.env) }}
-  {{- include "inferencepool.checkList" (dict "list" (printf "%s.extraVolumeMounts, with the chart's own," $part) "keys" (list "mountPath") "entries" $first.volumeMounts) }}
-  {{- include "inferencepool.checkMounts" (dict "part" $part "mounts" $first.volumeMounts "volumes" $pod.volumes) }}
+{{- include "inferencepool.checkPod" (dict "part" "modelServer" "spec" $server.spec) }}
+{{- include "inferencepool.checkPod" (dict "part" "epp" "spec" $epp.spec) }}
 {{- end }}
+
+{{- /* inferencepool.checkPods for the `spec` of the pods that the values of `part` are added to. */}}
+{{- define "inferencepool.checkPod" -}}
+{{- $container := first .spec.containers }}
+{{- $containers := concat (.spec.initContainers | default list) .spec.containers }}
+{{- $lists := list
+  (dict "list" "extraVolumes" "keys" (list "name") "entries" .spec.volumes)
+  (dict "list" "extraContainers" "keys" (list "name") "entries" $containers)
+  (dict "list" "extraEnv" "keys" (list "name") "entries" $container.env)
+  (dict "list" "extraVolumeMounts" "keys" (list "mountPath") "entries" $container.volumeMounts)
+}}
+{{- range $lists }}
+  {{- $name := printf "%s.%s, with the chart's own," $.part .list }}
+  {{- include "inferencepool.checkList" (merge (dict "list" $name) .) }}
+{{- end }}
+{{- $mounts := dict "part" .part "mounts" $container.volumeMounts "volumes" .spec.volumes }}
+{{- include "inferencepool.checkMounts" $mounts }}
 {{- end }}
 
 {{- /* Fails if one of the `mounts` of a `part` is of none of the pod's `volumes`. */}}

@@ -43,8 +43,8 @@
 {{- end }}
 {{- end }}
 
-{{- /* Fails if aliases name a model or an object twice, have targets of which only some are weighted, or a criticality where the API
-       version has none. */}}
+{{- /* Fails if aliases name a model or an object twice, have targets of which only some are weighted, or a criticality
+       where the API version has none. */}}
 {{- define "inferencepool.checkAliases" -}}
 {{- $hasCriticality := (include "inferencepool.api" . | fromJson).modelVersion }}
 {{- $models := list }}

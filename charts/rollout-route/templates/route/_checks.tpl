@@ -12,13 +12,8 @@ what it takes although no request can ever match. Each is refused at render by t
   {{- end }}
   {{- $names = append $names (lower .name) }}
 {{- end }}
-{{- $queries := list }}
-{{- range .match.queryParams }}
-  {{- if has .name $queries }}
-    {{- fail (printf "rules: %s matches the query parameter %s twice; name each once" $.name .name) }}
-  {{- end }}
-  {{- $queries = append $queries .name }}
-{{- end }}
+{{- $where := printf "rules: a match of %s, in its queryParams," .name }}
+{{- include "rollout-route.checkNamed" (dict "where" $where "entries" .match.queryParams) }}
 {{- $path := .match.path }}
 {{- $isPath := regexMatch "^(/([-A-Za-z0-9._~!$&'()*+,;=:@]|%[0-9a-fA-F]{2})+)*/?$" $path.value }}
 {{- $isOdd := regexMatch "(?i)%2f|/[.]{1,2}(/|$)" $path.value }}
@@ -80,13 +75,19 @@ what it takes although no request can ever match. Each is refused at render by t
 {{- /* Fails if the header `changes` of the value `list`, of the rule `name`, name one twice. */}}
 {{- define "rollout-route.checkHeaders" -}}
 {{- range $kind := list "set" "add" }}
-  {{- $names := list }}
-  {{- range default list (get $.changes $kind) }}
-    {{- if has .name $names }}
-      {{- fail (printf "%s.%s of rule %s names the header %s twice; give it one value" $.list $kind $.name .name) }}
-    {{- end }}
-    {{- $names = append $names .name }}
+  {{- $where := printf "%s.%s of rule %s" $.list $kind $.name }}
+  {{- include "rollout-route.checkNamed" (dict "where" $where "entries" (get $.changes $kind)) }}
+{{- end }}
+{{- end }}
+
+{{- /* Fails if two of the `entries` of a list have the same name; `where` is the list, in words. */}}
+{{- define "rollout-route.checkNamed" -}}
+{{- $names := list }}
+{{- range .entries | default list }}
+  {{- if has .name $names }}
+    {{- fail (printf "%s names %s twice; name it once" $.where .name) }}
   {{- end }}
+  {{- $names = append $names .name }}
 {{- end }}
 {{- end }}
 
