@@ -216,3 +216,12 @@ def test_every_name_of_the_longest_release_is_one() -> None:
 def test_a_version_that_cannot_be_compared_is_refused_by_name(version: str) -> None:
     with pytest.raises(RenderError, match="modelServer[./]version"):
         render("inferencepool", "pool-new", {"modelServer": {"version": version}})
+
+
+@pytest.mark.parametrize("tag", ["v1.2.99999999999999999999", "99999999999999999999.1.0", "v0.32.99999999999999999999"])
+@pytest.mark.parametrize("part", ["modelServer", "epp"])
+def test_a_tag_with_a_number_that_is_too_long_is_no_fault_of_a_template(part: str, tag: str) -> None:
+    try:
+        assert render("inferencepool", "pool-new", {part: {"image": {"tag": tag}}})
+    except RenderError as refusal:
+        assert "execution error at" in str(refusal)  # a sentence of the chart, which `fail` was given

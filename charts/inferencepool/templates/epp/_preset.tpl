@@ -14,7 +14,7 @@
 {{- define "inferencepool.eppPreset" -}}
 {{- $file := printf "files/epp/%s.yaml" (include "inferencepool.eppFamily" .) }}
 {{- $epp := tpl (.Files.Get $file) . | fromYaml }}
-{{- $version := regexFind "^v?[0-9]+[.][0-9]+([.][0-9]+)?" .Values.epp.image.tag | default $epp.image.tag }}
+{{- $version := regexFind "^v?[0-9]{1,9}[.][0-9]{1,9}([.][0-9]{1,9})?" .Values.epp.image.tag | default $epp.image.tag }}
 {{- range $since, $args := $epp.laterArgs }}
   {{- if semverCompare (printf ">=%s" $since) $version }}
     {{- $_ := set $epp "args" (concat $epp.args $args) }}

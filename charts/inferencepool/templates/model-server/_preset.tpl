@@ -86,5 +86,5 @@
 {{- $image := .Values.modelServer.image }}
 {{- $own := ternary "" (include "inferencepool.modelServerOwnImage" . | fromJson).tag (not (empty $image.digest)) }}
 {{- $tag := $image.tag | default $own | default "" }}
-{{- .Values.modelServer.version | default (regexFind "^v?[0-9]+[.][0-9]+[.][0-9]+" $tag | trimPrefix "v") }}
+{{- .Values.modelServer.version | default (regexFind "^v?[0-9]{1,9}[.][0-9]{1,9}[.][0-9]{1,9}" $tag | trimPrefix "v") }}
 {{- end }}
