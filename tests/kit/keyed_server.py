@@ -26,7 +26,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer any method."""
         self.close_connection = True
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self._body()
         if self.path.startswith("/v1") and self.headers.get("Authorization") != f"Bearer {os.environ['VLLM_API_KEY']}":
             self._begin(401, [("Content-Type", "application/json")])
             self.wfile.write(b'{"error": "Unauthorized"}')
@@ -40,6 +40,16 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(chunk)
 
     do_POST = do_GET  # noqa: N815 (names of http.server)
+
+    def _body(self) -> bytes:
+        if "chunked" not in (self.headers.get("Transfer-Encoding") or ""):
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = b""
+        while size := int(self.rfile.readline().partition(b";")[0], 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
 
     def _begin(self, status: int, headers: list[tuple[str, str]]) -> None:
         self.send_response_only(status)

@@ -66,7 +66,10 @@ def _models(facts: Facts) -> Check:
     pools = {name: pool for name in (plan.old, plan.new) if (pool := facts.snapshot.pools[name])}
     faults = [models for pool in pools.values() for models in pool.models.values() if models.fault]
     if faults:
-        locked = "set gateway.headers.Authorization to the key of the pools, and preview.enabled=true in their releases"
+        locked = (
+            "set gateway.headers.Authorization to the key of the pools, and in their releases preview.enabled=true and "
+            "preview.hostnames to the route's hostnames"
+        )
         other = "allow `get pods/proxy`, and see that the model servers answer /v1/models"
         return Check("models", faults[0].fault, locked if faults[0].locked else other)
     if len(pools) < 2:

@@ -35,8 +35,8 @@ def image(name: str) -> dict[str, str]:
     return {"registry": registry, "repository": repository, "tag": tag}
 
 
-def values() -> dict[str, Any]:
-    """A pool of vLLM on CPUs, in whose image `vllm` is keyed_server.py before a simulator."""
+def values(host: str) -> dict[str, Any]:
+    """A pool of vLLM on CPUs, with a preview for that host, whose `vllm` is keyed_server.py before a simulator."""
     model = "meta-llama/Llama-3.1-8B-Instruct"
     simulator = {
         "name": "simulator", "image": SIMULATOR, "imagePullPolicy": "IfNotPresent",
@@ -46,7 +46,7 @@ def values() -> dict[str, Any]:
                 for each in ("name", "namespace")],
     }  # fmt: skip
     return {
-        **PATIENT, **pools.PREVIEW,
+        **PATIENT, **pools.PREVIEW, "preview.hostnames": [host],
         "modelServer.preset": "vllm", "accelerator.preset": "cpu", "model.name": model,
         "modelServer.image": image(versions().images["lora-syncer"].name), "modelServer.version": "0.32.0",
         "modelServer.resources": {"requests": {"cpu": "10m", "memory": "64Mi"}},
@@ -72,7 +72,7 @@ def stage(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with new_namespace(cluster, "api-key") as namespace:
         namespace.apply(*beside())
         for name in ("pool-old", "pool-new"):
-            pools.start(namespace, name, values())
+            pools.start(namespace, name, values(namespace.host))
         namespace.rolled_out("pool-old", "pool-old-epp", "pool-new", "pool-new-epp", seconds=300)
         made = Rollout(namespace, tmp_path_factory.mktemp("api-key"), headers=AUTHORIZATION)
         made.to_old("pool-new")
@@ -127,10 +127,10 @@ def test_the_driver_goes_through_all_steps_with_the_key_and_prints_it_nowhere(st
 def test_the_import_names_the_secret_and_not_the_key(stage: Rollout, tmp_path: Path) -> None:
     """The same objects, as if kubectl had made them."""
     manifest = stage.namespace.helm("get", "manifest", "pool-old")
-    objects = [each for each in yaml.safe_load_all(manifest) if each]
     with new_namespace(stage.namespace.cluster, "imported") as other:
+        there = manifest.replace(stage.namespace.name, other.name)
+        objects = [each for each in yaml.safe_load_all(there) if each]
         for each in objects:
-            each["metadata"]["namespace"] = other.name
             each["metadata"]["labels"].pop("helm.sh/chart", None)
         other.apply(*beside(), *objects, route(other))
         other.rolled_out("pool-old", "pool-old-epp", seconds=300)
