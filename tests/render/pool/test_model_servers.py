@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "model": {"tokenizer": "meta-llama/Llama-3.1-8B-Instruct", "source": {"type": "pvc", "claimName": "engines"}},
         "lora": {"mode": "none"},
     },
+    "trtllm-serve": {"modelServer": {"preset": "trtllm-serve"}},
     "simulator": {"modelServer": {"preset": "simulator"}},
 }
 CUSTOM: dict[str, Any] = {
@@ -200,6 +203,32 @@ def test_the_epp_scrapes_a_custom_server_where_its_metrics_are() -> None:
     assert "--model-server-metrics-path=/stats" in epp["spec"]["template"]["spec"]["containers"][0]["args"]
 
 
+def router_config(values: dict[str, Any]) -> dict[str, Any]:
+    """The configuration of the router's EPP, which has no flag for the path."""
+    return epp_config({**values, "epp": {"family": "router"}})
+
+
+def test_the_epp_scrapes_trtllm_serve_where_its_metrics_are() -> None:
+    epp = only(render("inferencepool", "pool-old", PRESETS["trtllm-serve"]), "Deployment", "pool-old-epp")
+    args = epp["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert "--model-server-metrics-path=/prometheus/metrics" in args
+    source = {"type": "metrics-data-source", "parameters": {"path": "/prometheus/metrics"}}
+    assert router_config(PRESETS["trtllm-serve"])["plugins"][-1] == source
+    assert router_config(CUSTOM)["plugins"][-1]["parameters"] == {"path": "/stats"}
+    assert "metrics-data-source" not in str(router_config({}))
+
+
+def test_trtllm_serve_has_its_metrics_switched_on_and_gets_its_arguments_as_they_are(tmp_path: Path) -> None:
+    container = server(PRESETS["trtllm-serve"])
+    arguments = [*container["args"], "--log_level", "it's $HOME"]
+    script = container["command"][2].replace("exec trtllm-serve", "exec printf '%s\\n'")
+    words = [*container["command"][:2], script.replace("/tmp", str(tmp_path)), container["command"][3], *arguments]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["serve", *arguments]
+    file = tmp_path / Path(arguments[arguments.index("--extra_llm_api_options") + 1]).name
+    assert yaml.safe_load(file.read_text()) == {"return_perf_metrics": True, "enable_iter_perf_stats": True}
+
+
 def with_custom(**custom: Any) -> dict[str, Any]:
     ours = CUSTOM["modelServer"]
     return {**CUSTOM, "modelServer": {**ours, "custom": {**ours["custom"], **custom}}}
@@ -267,10 +296,6 @@ def test_a_known_engine_leaves_the_config_of_the_epp_as_it_is() -> None:
         (
             {**PRESETS["sglang"], "epp": {"image": {"tag": "v1.4.0"}}},
             "epp.image.tag is v1.4.0, which reads the metrics of vllm alone, but the engine of the model server is",
-        ),
-        (
-            {**with_custom(engine="trtllm-serve"), "epp": {"image": {"tag": "v1.3.0"}}},
-            "modelServer.custom.engine is trtllm-serve, whose metrics the EPP v1.3.0 does not know; name them in",
         ),
         ({"modelServer": {"preset": "custom"}}, "modelServer.image.repository is empty"),
         ({"modelServer": {"custom": {"command": ["serve"]}}}, "modelServer.preset is vllm and it would be ignored"),

@@ -73,7 +73,7 @@ def of_the_syncer() -> set[str]:
 
 def named(expression: str) -> set[str]:
     """Metrics that a PromQL expression names; an alternative of engines is looked up under vllm."""
-    engines = re.findall(r'__name__=~"\(vllm\|sglang\):(\w+)"', expression)
+    engines = re.findall(r'__name__=~"\(vllm\|sglang\):(\w+)\|trtllm_\w+"', expression)
     either = {name for names in re.findall(r'__name__=~"(\w+(?:\|\w+)+)"', expression) for name in names.split("|")}
     outside = re.sub(r"\{[^}]*\}|by \([^)]*\)|\"[^\"]*\"", "", expression)
     plain = re.findall(r"\b(?:inference_|llm_d_epp_|lora_syncer_|vllm:|sglang:)\w+", outside)

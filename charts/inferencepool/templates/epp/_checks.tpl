@@ -137,10 +137,4 @@
 {{- if and $reader.engines (not $reader.plugin) (not (has $engine $reader.engines)) }}
   {{- fail (printf "epp.image.tag is %s, which reads the metrics of %s alone, but the engine of the model server is %s; take another image" $epp.version (join ", " $reader.engines) $engine) }}
 {{- end }}
-{{- if $reader.flags }}
-  {{- $metrics := include "inferencepool.engineMetrics" . | fromJson }}
-  {{- if not (and $metrics.queue $metrics.kvCache) }}
-    {{- fail (printf "modelServer.custom.engine is %s, whose metrics the EPP %s does not know; name them in modelServer.custom.metrics" $engine $epp.version) }}
-  {{- end }}
-{{- end }}
 {{- end }}

@@ -36,18 +36,33 @@
 {{- include "inferencepool.withMetrics" (dict "root" . "config" $config) }}
 {{- end }}
 
-{{- /* A `config`, from `root`: with the model server's metrics as one more engine where the EPP has a plugin for them
-       and knows none like it. A config that reads metrics its own way stays as it is. */}}
+{{- /* A `config`, from `root`: with the plugins that read the model server's metrics, where the EPP has such and the
+       config none of them. */}}
 {{- define "inferencepool.withMetrics" -}}
-{{- $reader := (include "inferencepool.epp" .root | fromJson).reader }}
-{{- $engine := (include "inferencepool.modelServer" .root | fromJson).engine }}
-{{- $plugin := $reader.plugin | default "" }}
-{{- if or (not $plugin) (has $engine $reader.engines) (contains $plugin .config) }}
-  {{- .config }}
-{{- else }}
-  {{- $engines := list (include "inferencepool.engineConfig" .root | fromJson) }}
-  {{- $extractor := dict "type" $plugin "parameters" (dict "engineConfigs" $engines) }}
-  {{- $config := .config | fromYaml }}
-  {{- set $config "plugins" (append $config.plugins $extractor) | toYaml }}
+{{- $text := .config }}
+{{- $missing := list }}
+{{- range include "inferencepool.metricsPlugins" .root | fromJsonArray }}
+  {{- $missing = ternary $missing (append $missing .) (contains .type $text) }}
 {{- end }}
+{{- if $missing }}
+  {{- $config := fromYaml $text }}
+  {{- $text = set $config "plugins" (concat $config.plugins $missing) | toYaml }}
+{{- end }}
+{{- $text }}
+{{- end }}
+
+{{- /* Plugins that the EPP's version needs to read the model server's metrics, as a JSON list: one for their path where
+       no flag tells it, and one for their names where it knows no such engine. */}}
+{{- define "inferencepool.metricsPlugins" -}}
+{{- $reader := (include "inferencepool.epp" . | fromJson).reader }}
+{{- $path := include "inferencepool.otherMetricsPath" . }}
+{{- $plugins := list }}
+{{- if and $reader.source $path }}
+  {{- $plugins = append $plugins (dict "type" $reader.source "parameters" (dict "path" $path)) }}
+{{- end }}
+{{- if and $reader.plugin (not (has (include "inferencepool.modelServer" . | fromJson).engine $reader.engines)) }}
+  {{- $engines := list (include "inferencepool.engineConfig" . | fromJson) }}
+  {{- $plugins = append $plugins (dict "type" $reader.plugin "parameters" (dict "engineConfigs" $engines)) }}
+{{- end }}
+{{- toJson $plugins }}
 {{- end }}

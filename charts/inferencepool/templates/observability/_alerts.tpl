@@ -9,7 +9,7 @@ relabelings:
        An alert is left out where the EPP's version has no series for it. */}}
 {{- define "inferencepool.alerts" -}}
 {{- $own := printf "namespace=%q,inferencepool=%q" .Release.Namespace .Release.Name }}
-{{- $firstToken := printf "{__name__=~%q,%s}" "(vllm|sglang):time_to_first_token_seconds_bucket" $own }}
+{{- $firstToken := printf "{__name__=~%q,%s}" "(vllm|sglang):time_to_first_token_seconds_bucket|trtllm_time_to_first_token_seconds_bucket" $own }}
 {{- $epp := (include "inferencepool.epp" . | fromJson).series }}
 {{- $alerts := .Values.observability.alerts -}}
 PoolHasNoReadyPod:
