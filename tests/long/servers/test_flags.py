@@ -76,7 +76,7 @@ def test_the_first_and_the_last_version_of_each_range_of_a_preset_are_tried(serv
     """So that a bound is a fact and no guess: a minor's first release may lack what its last has."""
     text = (CHARTS / f"inferencepool/files/model-servers/{server}.yaml").read_text()
     (tried,) = (package.versions for package in PACKAGES if package.name == server)
-    first = re.findall(r"versions: \">=([\d.]+)", text)
+    first = re.findall(r"[vV]ersions: \">=([\d.]+)", text)
     assert first and set(first) <= set(tried)
-    ranges = [SpecifierSet(bounds.replace(" ", ",")) for bounds in re.findall(r"versions: \"([^\"]+)\"", text)]
+    ranges = [SpecifierSet(bounds.replace(" ", ",")) for bounds in re.findall(r"[vV]ersions: \"([^\"]+)\"", text)]
     assert all(number in ranges[0] for number in tried)

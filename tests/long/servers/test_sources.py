@@ -9,7 +9,7 @@ import pytest
 from kit.charts import CHARTS, ROOT
 from kit.model_servers.supported import VERSIONS, Version
 from long.servers import sources
-from long.servers.rendered import SHAPES, containers
+from long.servers.rendered import SHAPES, containers, shapes
 
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 ASKING = [CHARTS / "inferencepool/files", CHARTS / "inferencepool/templates", ROOT / "scripts/inferencepool_rollout"]
@@ -49,7 +49,7 @@ def test_each_series_that_is_asked_for_is_made(version: Version) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS, ids=str)
 def test_the_server_reads_each_variable_that_is_set_for_it(version: Version) -> None:
-    shapes = SHAPES[version.package.server].values()
-    names = {variable["name"] for shape in shapes for found in containers(version, shape) for variable in found["env"]}
+    rendered = (found for shape in shapes(version).values() for found in containers(version, shape))
+    names = {variable["name"] for found in rendered for variable in found["env"]}
     own = {name for name in names if name.startswith(version.package.server.upper())}
     assert {name for name in own if not sources.reads_environment(version.wheel, name)} == set()

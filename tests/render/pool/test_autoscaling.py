@@ -48,7 +48,7 @@ def test_without_autoscaling_replicas_decides() -> None:
         ({}, ["vllm_num_requests_waiting", "vllm_kv_cache_usage_perc"]),
         (SGLANG, ["sglang_num_queue_reqs", "sglang_token_usage"]),
         (
-            {"provider": "gke"},
+            {"provider": "gke", "observability": {"podMonitoring": {"enabled": True}}},
             [
                 "prometheus.googleapis.com|vllm:num_requests_waiting|gauge",
                 "prometheus.googleapis.com|vllm:kv_cache_usage_perc|gauge",

@@ -220,6 +220,10 @@ def test_limits_of_the_alerts_are_those_of_the_values() -> None:
             {"observability": {"alerts": {"enabled": True}, "podMonitor": {"enabled": True}}},
             "observability.serviceMonitor.enabled is false",
         ),
+        (
+            {"provider": "gke", "autoscaling": {"type": "hpa"}},
+            "observability.podMonitoring.enabled is false, so that G",
+        ),
         ({"autoscaling": {"type": "keda"}}, "observability.podMonitor.enabled is false, so that KEDA would find"),
     ],
 )
@@ -228,6 +232,23 @@ def test_alerts_and_scalers_without_a_source_are_refused(values: dict[str, Any],
         render("inferencepool", "pool-new", values)
     observability = {**values.get("observability", {}), "scrapedElsewhere": True}
     assert render("inferencepool", "pool-new", {**values, "observability": observability})
+
+
+def test_google_scrapes_the_servers_where_their_metrics_are() -> None:
+    values = {"modelServer": {"preset": "trtllm-serve"}, "observability": {"podMonitoring": {"enabled": True}}}
+    manifests = render("inferencepool", "pool-new", values)
+    monitoring = only(manifests, "PodMonitoring")["spec"]
+    pod = only(manifests, "Deployment", "pool-new")["spec"]["template"]["metadata"]["labels"]
+    assert monitoring["selector"]["matchLabels"].items() <= pod.items()
+    (endpoint,) = monitoring["endpoints"]
+    assert (endpoint["port"], endpoint["path"]) == (8000, "/prometheus/metrics")
+    assert endpoint["metricRelabeling"] == [{"targetLabel": "inferencepool", "replacement": "pool-new"}]
+
+
+def test_keda_takes_missing_series_for_an_error_and_no_zero() -> None:
+    manifests = render("inferencepool", "pool-new", files=[VALUES / "pool/autoscaling/keda.yaml"])
+    triggers = only(manifests, "ScaledObject")["spec"]["triggers"]
+    assert {trigger["metadata"]["ignoreNullValues"] for trigger in triggers} == {"false"}
 
 
 def test_nothing_watches_unless_it_is_asked_to() -> None:

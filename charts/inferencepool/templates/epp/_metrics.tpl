@@ -50,7 +50,8 @@
 {{- toJson $engine }}
 {{- end }}
 
-{{- /* Path of the model server's metrics, where it is not the /metrics at which an EPP looks by itself; else empty. */}}
+{{- /* Path of the model server's metrics, where it is not the /metrics at which an EPP looks by itself; else empty.
+       */}}
 {{- define "inferencepool.otherMetricsPath" -}}
 {{- $path := (include "inferencepool.modelServer" . | fromJson).metricsPath }}
 {{- ternary "" $path (eq $path "/metrics") }}

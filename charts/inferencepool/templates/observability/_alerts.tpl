@@ -5,11 +5,20 @@ relabelings:
     replacement: {{ .Release.Name | quote }}
 {{- end }}
 
+{{- /* The same of the release for Google's Managed Service for Prometheus. */}}
+{{- define "inferencepool.poolLabelOfGoogle" -}}
+metricRelabeling:
+  - targetLabel: inferencepool
+    replacement: {{ .Release.Name | quote }}
+{{- end }}
+
 {{- /* The alerts of a rollout as a YAML map: name to `expr`, `for`, `severity`, `summary`, from observability.alerts.
        An alert is left out where the EPP's version has no series for it. */}}
 {{- define "inferencepool.alerts" -}}
 {{- $own := printf "namespace=%q,inferencepool=%q" .Release.Namespace .Release.Name }}
-{{- $firstToken := printf "{__name__=~%q,%s}" "(vllm|sglang):time_to_first_token_seconds_bucket|trtllm_time_to_first_token_seconds_bucket" $own }}
+{{- $vllmOrSglang := "(vllm|sglang):time_to_first_token_seconds_bucket" }}
+{{- $names := printf "%s|trtllm_time_to_first_token_seconds_bucket" $vllmOrSglang }}
+{{- $firstToken := printf "{__name__=~%q,%s}" $names $own }}
 {{- $epp := (include "inferencepool.epp" . | fromJson).series }}
 {{- $alerts := .Values.observability.alerts -}}
 PoolHasNoReadyPod:

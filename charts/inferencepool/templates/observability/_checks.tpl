@@ -6,7 +6,7 @@
 {{- end }}
 {{- end }}
 
-{{- /* Fails if alerts or KEDA ask for series that nothing scrapes. */}}
+{{- /* Fails if alerts, KEDA or GKE's HorizontalPodAutoscaler ask for series that nothing scrapes. */}}
 {{- define "inferencepool.checkSources" -}}
 {{- $remedy := "set observability.%s.enabled=true (or observability.scrapedElsewhere=true, see values.yaml)" }}
 {{- $observability := .Values.observability }}
@@ -14,6 +14,9 @@
   {{- if and $observability.alerts.enabled (not (get $observability $monitor).enabled) }}
     {{- fail (printf "observability.alerts.enabled is true, but observability.%s.enabled is false, so that alerts would fire for ever or never; %s" $monitor (printf $remedy $monitor)) }}
   {{- end }}
+{{- end }}
+{{- if and (eq .Values.provider "gke") (eq .Values.autoscaling.type "hpa") (not $observability.podMonitoring.enabled) }}
+  {{- fail (printf "autoscaling.type is hpa and provider is gke, but observability.podMonitoring.enabled is false, so that Google's adapter would find no series of this pool; %s" (printf $remedy "podMonitoring")) }}
 {{- end }}
 {{- if and (eq .Values.autoscaling.type "keda") (not $observability.podMonitor.enabled) }}
   {{- fail (printf "autoscaling.type is keda, but observability.podMonitor.enabled is false, so that KEDA would find no series of this pool; %s" (printf $remedy "podMonitor")) }}
