@@ -143,6 +143,17 @@ def test_several_devices_share_more_memory(count: int, size: str) -> None:
     assert volumes["shm"]["emptyDir"]["sizeLimit"] == size
 
 
+@pytest.mark.parametrize(("provider", "is_set"), [("gke", True), ("eks", False)])
+def test_gpus_of_gke_start_without_the_nodes_tuner_unless_it_is_given(provider: str, is_set: bool) -> None:
+    def tuners(**server: Any) -> list[str]:
+        env = pod_spec(pool({"preset": "nvidia-h100-80gb"}, provider, **server))["containers"][0]["env"]
+        return [variable["value"] for variable in env if variable["name"] == "NCCL_TUNER_PLUGIN"]
+
+    assert tuners() == (["none"] if is_set else [])
+    # one entry a name: the API server takes no two in a server-side apply
+    assert tuners(extraEnv=[{"name": "NCCL_TUNER_PLUGIN", "value": "mine.so"}]) == ["mine.so"]
+
+
 def expression(preset: str) -> str:
     manifests = pool({"preset": preset, "dra": {"enabled": True}})
     request = only(manifests, "ResourceClaimTemplate")["spec"]["spec"]["devices"]["requests"][0]

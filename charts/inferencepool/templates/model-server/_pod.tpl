@@ -165,16 +165,15 @@ spec:
   {{- $token := dict "secretKeyRef" (dict "name" $secret.secretName "key" $secret.key) }}
   {{- $env = append $env (dict "name" "HF_TOKEN" "valueFrom" $token) }}
 {{- end }}
-{{- $extra := .root.Values.modelServer.extraEnv }}
-{{- $names := list }}
-{{- range $extra }}
-  {{- $names = append $names .name }}
+{{- $given := dict }}
+{{- range .root.Values.modelServer.extraEnv }}
+  {{- $_ := set $given .name . }}
 {{- end }}
 {{- $own := list }}
 {{- range concat $env (include "inferencepool.apiKeyEnv" .root | fromYamlArray) }}
-  {{- $own = ternary $own (append $own .) (has .name $names) }}
+  {{- $own = ternary $own (append $own .) (hasKey $given .name) }}
 {{- end }}
-{{- concat $own $extra | toJson }}
+{{- concat $own .root.Values.modelServer.extraEnv | toJson }}
 {{- end }}
 
 {{- /* Startup probe of the server, from `root` and `preset`: its health path, or with modelServer.warmUp a first

@@ -34,7 +34,8 @@
 {{- $args := concat ($preset.args | default list) $pipelineArgs $dataArgs $loraArgs $acceleratorArgs }}
 {{- $_ := set $preset "args" $args }}
 {{- $_ := set $preset "loraModes" (include "inferencepool.loraModes" . | fromJsonArray) }}
-{{- $_ := set $preset "env" (concat ($preset.env | default list) $loraEnv) }}
+{{- $acceleratorEnv := dig "env" .Values.provider list $accelerator }}
+{{- $_ := set $preset "env" (concat ($preset.env | default list) $loraEnv $acceleratorEnv) }}
 {{- $text := toJson $preset }}
 {{- range $word, $value := include "inferencepool.words" . | fromJson }}
   {{- $text = replace (printf "{%s}" $word) (toJson $value | trimAll "\"") $text }}
