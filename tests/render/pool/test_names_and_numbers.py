@@ -83,6 +83,7 @@ def test_whole_numbers_are_printed_as_such(helm: str) -> None:
 
 SCRAPED = [
     "--set=observability.serviceMonitor.enabled=true,observability.podMonitor.enabled=true",
+    "--set=observability.podMonitoring.enabled=true",
     "--set=epp.metricsAuth=false",
 ]
 
