@@ -23,8 +23,8 @@ from pydantic.alias_generators import to_camel
 
 from inferencepool_rollout.traffic.request import Completion
 
-UNITS = {"s": 1, "m": 60, "h": 3600}
-DURATION = re.compile(r"(\d+(?:\.\d+)?)([smh])")
+UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
+DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 LONGEST_HOURS = 30 * 24
 USERS = "users' "
 """Begins the names of objectives that everybody's requests are judged by."""
@@ -33,7 +33,7 @@ CHART_MAX_STEP = 50
 
 
 def seconds(duration: object) -> float:
-    """Return a duration like 90s, 10m or 1.5h in seconds; raises ValueError for other text and above 30 days."""
+    """Return a duration like 500ms, 90s, 10m or 1.5h in seconds; raises ValueError for other text and above 30 days."""
     found = DURATION.fullmatch(duration) if isinstance(duration, str) else None
     if not found:
         raise ValueError(f"{duration!r} is not a duration; write it like 90s, 10m or 1h")
@@ -45,7 +45,7 @@ def seconds(duration: object) -> float:
 
 def written(length: float) -> str:
     """Return seconds as the shortest duration that `seconds` reads."""
-    unit = next(unit for unit in ("h", "m", "s") if unit == "s" or (length and length % UNITS[unit] == 0))
+    unit = next((unit for unit in ("h", "m") if length and length % UNITS[unit] == 0), "ms" if 0 < length < 1 else "s")
     return f"{length / UNITS[unit]:g}{unit}"
 
 
@@ -69,7 +69,7 @@ Duration = Annotated[
     float,
     BeforeValidator(seconds),
     PlainSerializer(written, when_used="json"),
-    WithJsonSchema({"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?(s|m|h)$"}),
+    WithJsonSchema({"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?(ms|s|m|h)$"}),
 ]
 Several = BeforeValidator(_sequence)
 """Before a tuple: a list of the file becomes one."""
@@ -221,13 +221,14 @@ class Step(_Part):
     @model_validator(mode="before")
     @classmethod
     def _three_burn_ins(cls, data: Any) -> Any:
-        if isinstance(data, Mapping) and "longest" not in data and DURATION.fullmatch(str(data.get("burnIn"))):
-            return {**data, "longest": f"{3 * float(data['burnIn'][:-1]):g}{data['burnIn'][-1]}"}
+        burn_in = DURATION.fullmatch(str(data.get("burnIn"))) if isinstance(data, Mapping) else None
+        if burn_in and "longest" not in data:
+            return {**data, "longest": f"{3 * float(burn_in[1]):g}{burn_in[2]}"}
         return data
 
 
-class ErrorRate(_Part):
-    """Share of the new pool's requests without a good answer."""
+class Share(_Part):
+    """A share of the new pool's requests that may not be large."""
 
     accept: float = Field(gt=0, lt=1, description="Largest share that is fine.")
     detect: float = Field(gt=0, lt=1, description="Smallest share that must not pass.")
@@ -237,7 +238,30 @@ class ErrorRate(_Part):
         description="Mean number of failures of one cause. Failures are judged by their clusters; as long as few have "
         "been seen, they are expected to be of this size. 1 where failures are independent.",
     )
+
+
+class ErrorRate(Share):
+    """Share of the new pool's requests without a good answer."""
+
     name: ClassVar[str] = "error rate"
+
+
+class Goodput(Share):
+    """Share of the new pool's requests that are lost, or beyond one of the limits."""
+
+    ttft: Duration | None = Field(default=None, gt=0, description="Longest time to first token.")
+    tpot: Duration | None = Field(default=None, gt=0, description="Longest time per output token.")
+    e2e: Duration | None = Field(default=None, gt=0, alias="e2e", description="Longest response time.")
+
+    @property
+    def limits(self) -> Mapping[str, float]:
+        """The limits (s) by latency."""
+        return {metric: limit for metric in ("ttft", "tpot", "e2e") if (limit := getattr(self, metric)) is not None}
+
+    @property
+    def name(self) -> str:
+        """The objective's name in reports."""
+        return f"beyond {' or '.join(f'{metric.upper()} {written(limit)}' for metric, limit in self.limits.items())}"
 
 
 class Latency(_Part):
@@ -305,6 +329,11 @@ class Objectives(_Part):
     error_rate: ErrorRate = Field(description="Objective for answers that are lost.")
     latency: Annotated[tuple[Latency, ...], Several] = Field(default=(), description="Objectives for latency.")
     quality: AnswerObjectives | None = Field(default=None, description="Objectives for what the answers say.")
+    goodput: Goodput | None = Field(
+        default=None,
+        description="Limits of latency in absolute numbers. A p95 of at most 500 ms, for example, is "
+        "`{ttft: 500ms, accept: 0.05, detect: 0.1}`. Judged by the probe's requests, also at 100 %.",
+    )
 
 
 class Decision(_Part):
@@ -485,6 +514,11 @@ class Plan(_Part):
         return self.objectives.latency
 
     @property
+    def goodput(self) -> Goodput | None:
+        """The objective for limits of latency."""
+        return self.objectives.goodput
+
+    @property
     def alpha(self) -> float:
         """Probability that a rollout whose pool keeps every objective is rolled back."""
         return self.decision.alpha
@@ -497,7 +531,8 @@ class Plan(_Part):
     @property
     def level(self) -> float:
         """Alpha of one objective at one step: the plan's alpha in equal shares (Bonferroni)."""
-        return level_of(self.alpha, len(self.steps), len(self.latency), len(self.answers)) / self.witnesses
+        of_traffic = len(self.latency) + bool(self.goodput)
+        return level_of(self.alpha, len(self.steps), of_traffic, len(self.answers)) / self.witnesses
 
     @property
     def answers(self) -> Mapping[str, Drop | LengthRatio]:
@@ -516,9 +551,9 @@ class Plan(_Part):
 
 
 def level_of(alpha: float, steps: int, latencies: int, answers: int = 0) -> float:
-    """Return the alpha of one objective at one step.
+    """Return the alpha of one objective at one step, of which each has the error rate and `latencies` others.
 
-    Each step has the error rate and the latencies; those of the answers are judged once more, before the first step.
+    Those of the answers are judged once more, before the first step.
     """
     return alpha / (steps * (1 + latencies) + (steps + 1) * answers)
 
@@ -545,11 +580,16 @@ def contradictions(plan: Plan, folder: Path) -> list[tuple[tuple[str | int, ...]
         if step.longest < step.burn_in:
             found.append(((*at, "longest"), f"{written(step.longest)} is shorter than burnIn"))
         before = step.percent
-    bounds: list[tuple[tuple[str | int, ...], ErrorRate | Latency | Drop | LengthRatio]] = [
-        (("objectives", "errorRate"), plan.error_rate),
-        *((("objectives", "latency", index), each) for index, each in enumerate(plan.latency)),
-        *((("objectives", "quality", to_camel(name)), each) for name, each in plan.answers.items()),
-    ]
+    bounds: list[tuple[tuple[str | int, ...], Share | Latency | Drop | LengthRatio]] = [(("objectives", "errorRate"), plan.error_rate)]
+    if plan.goodput:
+        of_goodput = ("objectives", "goodput")
+        bounds.append((of_goodput, plan.goodput))
+        if not plan.goodput.limits:
+            found.append((of_goodput, "needs a limit: ttft, tpot or e2e"))
+        for metric in plan.goodput.limits.keys() & {"ttft", "tpot"} if not plan.probe.stream else ():
+            found.append(((*of_goodput, metric), f"{metric} is measured on streams only; set probe.stream: true"))
+    bounds += [(("objectives", "latency", index), each) for index, each in enumerate(plan.latency)]
+    bounds += [(("objectives", "quality", to_camel(name)), each) for name, each in plan.answers.items()]
     for path, each in bounds:
         if each.accept >= each.detect:
             why = (
@@ -596,6 +636,7 @@ def _of_answers(plan: Plan) -> list[tuple[tuple[str | int, ...], str]]:
 def _of_queries(plan: Plan) -> list[tuple[tuple[str | int, ...], str]]:
     found: list[tuple[tuple[str | int, ...], str]] = []
     taken = {plan.error_rate.name, *(each.name for each in plan.latency)}
+    taken |= {plan.goodput.name} if plan.goodput else set()
     if plan.users:
         taken |= {f"{USERS}{name}" for name in (*taken, "queue")}
     known = names("old", "new", "default", "1s")

@@ -22,7 +22,8 @@ HEAD = """\
 Every key of a plan, for `rollout --file`. [plan.schema.json](plan.schema.json) is the same for editors and machines:
 with the line `# yaml-language-server: $schema=plan.schema.json` on top of a plan, an editor completes and checks
 its keys.
-Durations are written like `90s`, `10m` or `1.5h`, up to 30 days. The plans in `values/plans/` are ready to be copied.
+Durations are written like `500ms`, `90s`, `10m` or `1.5h`, up to 30 days. The plans in `values/plans/` are ready to be
+copied.
 
 """
 PROMPTS = """
@@ -77,7 +78,7 @@ def _resolved(schema: Node, node: Node) -> tuple[str, Node | None, Node]:
         return f"list of {kind}", below, given
     if given.get("type") == "object" and "properties" in given:
         return "map", given, given
-    if given.get("type") == "string" and "(s|m|h)" in given.get("pattern", ""):
+    if given.get("type") == "string" and "(ms|s|m|h)" in given.get("pattern", ""):
         return "duration", None, {}
     if given.get("type") == "object":
         values = given.get("additionalProperties")

@@ -2,10 +2,11 @@
 
 Each objective has a largest value that is fine (`accept`) and a smallest that must not pass (`detect`):
 
-- Error rate: Wald's sequential probability ratio test of `accept` against `detect` (Wald 1945, Annals of Mathematical
-  Statistics 16) with the thresholds 1/level and 1/miss, adapted to bursts (traffic/bursts.py). Against the pool its
-  evidence is divided by the design effect of the bursts seen, or by that of bursts of the plan's mean size if it is
-  less: a pool that fails for good is one long burst, and is still rolled back. For the pool, bursts are counted.
+- Error rate, and the share of requests beyond limits of latency (goodput): Wald's sequential probability ratio test of
+  `accept` against `detect` (Wald 1945, Annals of Mathematical Statistics 16) with the thresholds 1/level and 1/miss,
+  adapted to bursts (traffic/bursts.py). Against the pool its evidence is divided by the design effect of the bursts
+  seen, or by that of bursts of the plan's mean size if it is less: a pool that fails for good is one long burst, and is
+  still rolled back. For the pool, bursts are counted.
 - Latency: the evidence that the ratio of the percentiles is above `accept` and that it is below `detect`
   (traffic/paired.py). It must outweigh its share of level or miss, and the ratio must be nearer to the bound that it is
   beyond, as in Wald's test: near the other bound nothing is decided. "Kept" must also have been true at CONFIRMED of
@@ -33,7 +34,7 @@ import numpy.typing as npt
 from scipy.special import ndtri
 
 from inferencepool_rollout.evidence.observed import Observed, Unsettled
-from inferencepool_rollout.plan import USERS, ErrorRate, Latency, Plan, Step, Unit
+from inferencepool_rollout.plan import USERS, ErrorRate, Goodput, Latency, Plan, Step, Unit
 from inferencepool_rollout.traffic import bursts
 from inferencepool_rollout.traffic.paired import EARLIEST, FEWEST_BEYOND, Paired
 from inferencepool_rollout.traffic.sequential import anytime_interval
@@ -177,11 +178,14 @@ def judge(plan: Plan, observed: Observed, unsettled: Unsettled | None = None) ->
         )
         for each in plan.latency
     )  # fmt: skip
-    return (judge_errors(plan.error_rate, observed.new_failures, plan.level, plan.miss), *latencies)
+    shares: list[tuple[ErrorRate | Goodput, npt.NDArray[np.bool_]]] = [(plan.error_rate, observed.new_failures)]
+    if plan.goodput:
+        shares.append((plan.goodput, observed.new_beyond(plan.goodput.limits)))
+    return (*(judge_errors(each, failures, plan.level, plan.miss) for each, failures in shares), *latencies)
 
 
-def judge_errors(objective: ErrorRate, failures: npt.NDArray[np.bool_], level: float, miss: float) -> Finding:
-    """Judge the new pool's error rate; `failures` says of each request, in the order of sending, whether it failed."""
+def judge_errors(objective: ErrorRate | Goodput, failures: npt.NDArray[np.bool_], level: float, miss: float) -> Finding:
+    """Judge a share of the new pool's requests; `failures` says of each, in the order of sending, if it is in it."""
     low, high = objective.accept, objective.detect
     failed, requests = int(np.count_nonzero(failures)), len(failures)
     by_failure, by_success = math.log(high / low), math.log((1 - high) / (1 - low))
@@ -242,8 +246,11 @@ def _passes(objective: Latency, paired: Paired, miss: float) -> bool:
 
 def fewest_requests(plan: Plan) -> int:
     """Requests to the new pool without which no step can pass: all good, and as fast as can be."""
-    errors = plan.error_rate
-    fewest = errors.burst * math.log(plan.miss) / math.log((1 - errors.detect) / (1 - errors.accept))
+    fewest = max(
+        each.burst * math.log(plan.miss) / math.log((1 - each.detect) / (1 - each.accept))
+        for each in (plan.error_rate, plan.goodput)
+        if each
+    )
     beyond = [FEWEST_BEYOND / min(each.percentile, 100 - each.percentile) * 100 for each in plan.latency]
     return math.ceil(max(fewest, *beyond) if beyond else fewest)
 

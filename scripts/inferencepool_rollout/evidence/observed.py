@@ -68,9 +68,16 @@ class Observed:
     @cached_property
     def new_failures(self) -> npt.NDArray[np.bool_]:
         """Whether each of new_requests failed, in the order in which they were sent."""
+        return self.new_beyond({})
+
+    def new_beyond(self, limits: Mapping[str, float]) -> npt.NDArray[np.bool_]:
+        """Whether each of new_requests failed or took longer than a limit (s, by latency), in the order of sending."""
         judged = (self.pool == "new") | (~self.good & (self.pool == NOBODY))
-        failed: npt.NDArray[np.bool_] = ~self.good[judged][np.argsort(self.started[judged], kind="stable")]
-        return failed
+        bad = ~self.good
+        for metric, limit in limits.items():
+            bad = bad | (getattr(self, metric) > limit)
+        beyond: npt.NDArray[np.bool_] = bad[judged][np.argsort(self.started[judged], kind="stable")]
+        return beyond
 
     @cached_property
     def contradictions(self) -> int:

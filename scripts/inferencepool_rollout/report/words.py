@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from jinja2 import Undefined
-
 UNKNOWN = "–"  # noqa: RUF001
 
 
@@ -49,7 +47,7 @@ def ratio(value: float) -> str:
     return f"{value:.2f}x" if math.isfinite(value) else UNKNOWN
 
 
-def marks(values: Sequence[float | None] | Undefined) -> str:
+def marks(values: Sequence[float | None] | None) -> str:
     """Percentiles of a latency that a log may not have, without their unit."""
     known = [math.nan if value is None else value for value in values or ()]
     return " / ".join(map(milliseconds, known)) or UNKNOWN

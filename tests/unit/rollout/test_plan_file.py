@@ -73,6 +73,9 @@ def test_what_is_left_out_has_the_schemas_default(tmp_path: Path) -> None:
         (("models: [food-review]", "models: [food-review, food-review]"), 9, "a model is named twice"),
         (("models: [food-review]", "models: food-review"), 9, "probe.models: 'food-review'"),
         (("old: pool-old", "old: Pool_Old"), 4, "pools.old: 'Pool_Old' is not a name"),
+        (("  latency:", "  goodput: {accept: 0.01, detect: 0.05}\n  latency:"), 17, "goodput: needs a limit"),
+        (("  latency:", "  goodput: {ttft: 1s, accept: 0.1, detect: 0.05}\n  latency:"), 17, "detect (0.05) must be"),
+        (("  latency:", "  goodput: {ttft: 0s, accept: 0.1, detect: 0.2}\n  latency:"), 17, "should be greater than 0"),
         (("pools:", "pools: [\n"), 6, "expected"),
         (("  old: pool-old", "  old: pool-old\n  old: pool-x"), 5, "duplicate key"),
     ],
@@ -103,7 +106,7 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
 
 
 def test_durations_have_units_and_are_written_as_they_are_read() -> None:
-    assert [seconds(text) for text in ("90s", "10m", "1.5h", "0s")] == [90, 600, 5400, 0]
+    assert [seconds(text) for text in ("90s", "10m", "1.5h", "0s", "250ms")] == [90, 600, 5400, 0, 0.25]
     assert [seconds(written(length)) for length in (90, 600, 5400, 0, 0.5)] == [90, 600, 5400, 0, 0.5]
 
 
