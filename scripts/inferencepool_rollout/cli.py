@@ -14,16 +14,20 @@ from rich.console import Console
 
 from inferencepool_rollout.drive.driver import Driver, deferred_interrupt
 from inferencepool_rollout.drive.finish import Finish
+from inferencepool_rollout.drive.ladder import Ladder
 from inferencepool_rollout.drive.lease import Lease
 from inferencepool_rollout.drive.movers import Mover
 from inferencepool_rollout.drive.movers.gitops import GitopsMover
 from inferencepool_rollout.drive.movers.helm import HelmMover
-from inferencepool_rollout.drive.position import following, position
+from inferencepool_rollout.drive.movers.values_file import Unwritable
+from inferencepool_rollout.drive.movers.values_file import written as number_written
+from inferencepool_rollout.drive.position import following, pool_refs, position
 from inferencepool_rollout.drive.run_log import RunLog, default_folder, read_log
 from inferencepool_rollout.drive.status import print_status, status
 from inferencepool_rollout.drive.timeline import print_timeline
 from inferencepool_rollout.drive.verify import Gateway
 from inferencepool_rollout.drive.way_back import WayBack
+from inferencepool_rollout.evidence.capacity import last_capacity
 from inferencepool_rollout.evidence.decision import Action
 from inferencepool_rollout.exit_codes import ExitCode
 from inferencepool_rollout.failure import Failure, run_cli
@@ -31,7 +35,8 @@ from inferencepool_rollout.importer.run import run_import
 from inferencepool_rollout.kube.client import Client
 from inferencepool_rollout.kube.helm import Helm, program
 from inferencepool_rollout.kube.snapshot import live_route, read_route
-from inferencepool_rollout.plan import Plan
+from inferencepool_rollout.plan import Plan, Step, shortest_ladder, written
+from inferencepool_rollout.plan import seconds as seconds_of
 from inferencepool_rollout.plan_file import read_plan
 from inferencepool_rollout.preflight import preflight as run_checks
 from inferencepool_rollout.preflight.check import print_checks
@@ -110,7 +115,7 @@ def preflight(file: File, context: Context = "") -> None:
     plan = tools.plan
     route = read_route(tools.client, plan.route.namespace, plan.route.release)
     step = following(plan, position(plan, route, tools.mover.record())) if route else plan.steps[0]
-    checks = run_checks(gather(plan, tools.client, tools.helm, step))
+    checks = run_checks(gather(plan, tools.client, tools.helm, step, _measured(plan)))
     print_checks(CONSOLE, checks)
     raise typer.Exit(ExitCode.DONE if all(check.ok for check in checks) else ExitCode.REFUSED)
 
@@ -267,6 +272,57 @@ def import_route(
 ) -> None:
     """Write values and commands by which Helm adopts a route and its pools that others made, no pod restarted."""
     run_import(route, namespace, context, output, charts, allow_restart, CONSOLE)
+
+
+@app.command()
+def profile(
+    file: File,
+    context: Context = "",
+    log: Log = None,
+    longest: Annotated[str, typer.Option(help="time for all rates, like 10m; each takes an eighth at most")] = "10m",
+) -> None:
+    """Measure what one replica of the new pool holds, while it has no weight, and write it into the plan."""
+    tools = Tools.of(file, context)
+    plan, seconds = tools.plan, _seconds(longest)
+    if plan.capacity is None or plan.goodput is None or not plan.probe.to_new:
+        raise Failure("profile needs capacity.peak, objectives.goodput, probe.toOld and probe.toNew in the plan")
+    if seconds / 3 < (least := shortest_ladder(plan.goodput)):
+        raise Failure(
+            f"{longest} is too short to show a queue at each of eight rates; give --longest {written(3 * least)}"
+        )
+    with deferred_interrupt() as stopped, tools.lease.held():
+        live = live_route(tools.client, plan.route.namespace, plan.route.release)
+        if share := live.percent(pool_refs(plan, live)[1]):
+            raise Failure(f"{plan.new} serves {share:g} % of the users, whom the load would harm; profile it before")
+        driver = tools.driver(log, stopped)
+        driver.begin()
+        step = Step(percent=0, burn_in=written(seconds / 3), longest=written(seconds))  # type: ignore[arg-type]
+        found = Ladder(plan, tools.client, driver.log, stopped).climb(step, plan.capacity.peak)
+        driver.log.write("end", outcome="measured", why=str(found), percent=0)
+    CONSOLE.print(str(found), markup=False)
+    if not found.held:
+        raise typer.Exit(ExitCode.HELD)
+    each = float(f"{found.per_replica:.3g}")
+    try:
+        file.write_text(number_written(file.read_text(), 0, ("capacity", "perReplica", "new"), each))
+    except (Unwritable, OSError) as error:
+        raise Failure(f"{file} cannot be changed ({error}); set capacity.perReplica.new: {each:g} by hand") from None
+    CONSOLE.print(f"wrote capacity.perReplica.new: {each:g} into {file}")
+
+
+def _seconds(duration: str) -> float:
+    try:
+        return seconds_of(duration)
+    except ValueError as error:
+        raise Failure(f"--longest: {error}", ExitCode.USAGE) from None
+
+
+def _measured(plan: Plan) -> float | None:
+    """What the last rollout measured of the new pool, None where its log is not there."""
+    try:
+        return last_capacity(read_log(default_folder(plan)), plan.new)
+    except Failure:
+        return None
 
 
 def _dry_run(tools: Tools, steps: int | None = None) -> None:

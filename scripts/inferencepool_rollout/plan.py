@@ -211,7 +211,12 @@ class Probe(_Part):
 class Step(_Part):
     """A weight of the new pool, and how long it is observed."""
 
-    percent: int = Field(ge=1, le=100, description="Percent of all requests that go to the new pool.")
+    percent: int = Field(
+        ge=0,
+        le=100,
+        description="Percent of all requests that go to the new pool. 0, for the first step only: it is tried by the "
+        "probe alone, at rates that rise up to capacity.peak, and its capacity is measured.",
+    )
     burn_in: Duration = Field(gt=0, description="Shortest observation window of this step.")
     requests: int = Field(default=0, ge=0, description="Fewest probe requests of this step.")
     longest: Duration = Field(
@@ -569,13 +574,13 @@ def contradictions(plan: Plan, folder: Path) -> list[tuple[tuple[str | int, ...]
     `folder` is the plan's own, which a chart's folder is relative to.
     """
     found: list[tuple[tuple[str | int, ...], str]] = []
-    before = 0
+    before = -1
     for index, step in enumerate(plan.steps):
-        at = ("steps", index)
+        at, moved = ("steps", index), step.percent - max(before, 0)
         if step.percent <= before:
             found.append(((*at, "percent"), f"{step.percent} does not go up from the {before} before it"))
-        elif step.percent - before > plan.max_step:
-            why = f"moves {step.percent - before} points at once, and maxStep is {plan.max_step}; put a step in between"
+        elif moved > plan.max_step:
+            why = f"moves {moved} points at once, and maxStep is {plan.max_step}; put a step in between"
             found.append(((*at, "percent"), why))
         if step.longest < step.burn_in:
             found.append(((*at, "longest"), f"{written(step.longest)} is shorter than burnIn"))
@@ -599,6 +604,8 @@ def contradictions(plan: Plan, folder: Path) -> list[tuple[tuple[str | int, ...]
             found.append(((*path, "detect"), why))
         if isinstance(each, Latency) and each.metric != "e2e" and not plan.probe.stream:
             found.append(((*path, "metric"), f"{each.metric} is measured on streams only; set probe.stream: true"))
+    if plan.steps[0].percent == 0:
+        found += _of_step_0(plan)
     found += _of_queries(plan)
     found += _of_answers(plan)
     if len(set(plan.probe.models)) < len(plan.probe.models):
@@ -631,6 +638,32 @@ def _of_answers(plan: Plan) -> list[tuple[tuple[str | int, ...], str]]:
     if "adapter_effect" in plan.answers and not quality.base:
         found.append(((*at, "adapterEffect"), "needs quality.base, the base models' names"))
     return found
+
+
+def _of_step_0(plan: Plan) -> list[tuple[tuple[str | int, ...], str]]:
+    needed = {
+        "probe.toOld and probe.toNew, since the new pool has no weight yet": plan.probe.to_new,
+        "capacity.peak, up to which the rate rises": plan.capacity,
+        "objectives.goodput, by which the rate that the new pool holds is found": plan.goodput,
+        "a step above 0 after it": plan.steps[1:],
+    }
+    found: list[tuple[tuple[str | int, ...], str]] = [
+        (("steps", 0, "percent"), f"0 needs {what}") for what, there in needed.items() if not there
+    ]
+    if plan.goodput and plan.steps[0].burn_in < (least := shortest_ladder(plan.goodput)):
+        short = written(plan.steps[0].burn_in)
+        why = f"{short} is too short for a queue to show at each of eight rates; give {written(least)}"
+        found.append((("steps", 0, "burnIn"), why))
+    return found
+
+
+def shortest_ladder(goodput: Goodput) -> float:
+    """Return the shortest time (s) for the eight rates of step 0: ten times the longest limit for each.
+
+    At a rate that is too high the queue only begins to build: at 1.2 times what a pool holds, it takes five times the
+    limit of TTFT until a request is beyond it.
+    """
+    return 8 * 10 * max(goodput.limits.values(), default=0.0)
 
 
 def _of_queries(plan: Plan) -> list[tuple[tuple[str | int, ...], str]]:

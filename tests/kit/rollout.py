@@ -24,7 +24,7 @@ PLAN = """\
 route: {{namespace: {namespace}, chart: {chart}}}
 pools: {{old: {old}, new: {new}}}
 gateway: {{url: "{url}", headers: {headers}}}
-probe: {{models: [food-review], rate: {rate}{preview}}}
+probe: {{models: [food-review], rate: {rate}{preview}{probe}}}
 steps:
 {steps}
 objectives:
@@ -45,7 +45,7 @@ PATIENT = {
     "modelServer.readinessProbe.timeoutSeconds": 20,
     "modelServer.livenessProbe.timeoutSeconds": 20,
 }
-LOGGED = ("run", "quality", "promote", "rollback", "report", "finish")
+LOGGED = ("run", "quality", "profile", "promote", "rollback", "report", "finish")
 SECONDS = 240
 WIDE = {"COLUMNS": "400"}  # a terminal that is wide enough for the driver's tables
 POOLS = {  # the simulator's arguments, as some pools have them
@@ -54,8 +54,13 @@ POOLS = {  # the simulator's arguments, as some pools have them
     "pool-bad": ("--failure-injection-rate", "33", "--failure-types", "server_error"),
     "pool-echo": ("--mode", "echo"),
     "pool-echo-2": ("--mode", "echo"),
+    # One request alone takes 0.25 s; 8 at once take 30 times as long.
+    "pool-loaded": (
+        "--time-to-first-token", "50ms", "--inter-token-latency", "10ms", "--time-factor-under-load", "30",
+        "--max-num-seqs", "8",
+    ),
     "pool-slow": ("--time-to-first-token", "3s", "--max-num-seqs", "64"),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,8 @@ class Rollout:
     old: str = "pool-old"
     prompts: Sequence[Mapping[str, Any]] = ()
     """Prompts that both pools answer; none for a plan that judges no answers."""
+    probe: str = ""
+    """Further keys of its probe, as `, key: value`."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -85,7 +92,7 @@ class Rollout:
         text = PLAN.format(
             namespace=self.namespace.name, chart=CHARTS / "rollout-route", new=new,
             url=self.namespace.cluster.gateway_url, rate=self.rate, latency=latency,
-            headers=json.dumps({"Host": self.namespace.host, **self.headers}), more=self.more,
+            headers=json.dumps({"Host": self.namespace.host, **self.headers}), more=self.more, probe=self.probe,
             old=self.old, preview=self._preview(new), answers=ANSWERS if self.prompts else "",
             steps="\n".join(f"  - {{percent: {percent}, {burn_in}}}" for percent in steps),
         )  # fmt: skip
@@ -106,10 +113,13 @@ class Rollout:
         self, *words: str, new: str = "pool-new", steps: Sequence[int] = STEPS, latency: str = ""
     ) -> subprocess.CompletedProcess[str]:
         """Run a command of the driver to its end."""
+        return self.ended(self.command(*words, new=new, steps=steps, latency=latency))
+
+    def ended(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        """Run a command line to its end."""
         return subprocess.run(
-            self.command(*words, new=new, steps=steps, latency=latency), env=self.environment, capture_output=True,
-            text=True, timeout=SECONDS, check=False,
-        )  # fmt: skip
+            command, env=self.environment, capture_output=True, text=True, timeout=SECONDS, check=False
+        )
 
     @contextmanager
     def running(self) -> Iterator[subprocess.Popen[str]]:

@@ -12,13 +12,15 @@ from types import FrameType
 
 from rich.console import Console
 
+from inferencepool_rollout.drive.ladder import Ladder
 from inferencepool_rollout.drive.lease import Lease
 from inferencepool_rollout.drive.movers import Mover
 from inferencepool_rollout.drive.observation import Observation
 from inferencepool_rollout.drive.position import Next, Position, following, pool_refs, position
-from inferencepool_rollout.drive.run_log import RunLog
+from inferencepool_rollout.drive.run_log import RunLog, read_log
 from inferencepool_rollout.drive.verify import Gateway
 from inferencepool_rollout.drive.way_back import WayBack
+from inferencepool_rollout.evidence.capacity import last_capacity
 from inferencepool_rollout.evidence.decision import Action, Decision
 from inferencepool_rollout.exit_codes import ExitCode
 from inferencepool_rollout.failure import Failure
@@ -48,6 +50,8 @@ class Driver:
     log: RunLog
     console: Console
     stopped: threading.Event = field(default_factory=threading.Event)
+    measured: float | None = None
+    """Requests/s that one model server of the new pool held at step 0 of this rollout."""
 
     def run(self, again: bool = False) -> int:
         """Go on from where the cluster stands until the end, a hold or a rollback; return the exit code.
@@ -77,6 +81,7 @@ class Driver:
             cluster=self.client.server, context=self.client.context,
             pools={name: pool.description() if pool else {} for name, pool in snapshot.pools.items()},
         )  # fmt: skip
+        self.measured = last_capacity(read_log(self.log.file.parent), self.plan.new)
 
     def promote(self) -> int:
         """Move to the next step past the present one's verdict; preflight still has its say. Return the exit code."""
@@ -108,7 +113,7 @@ class Driver:
 
     def may_move(self, step: Step) -> bool:
         """Run preflight before `step`; print it if something is wrong."""
-        checks = preflight(gather(self.plan, self.client, self.mover.helm, step))
+        checks = preflight(gather(self.plan, self.client, self.mover.helm, step, self.measured))
         ok = all(check.ok for check in checks)
         self.log.write("preflight", percent=step.percent, ok=ok, checks=[asdict(check) for check in checks])
         if not ok:
@@ -145,7 +150,11 @@ class Driver:
         if not self.mover.applies and at.next is Next.WAIT:
             return self._hold(at.why)
         decision = Decision(Action.PROMOTE, "", ())
-        if at.next is not Next.START and at.step >= 0:
+        if not at.percent and self.plan.steps[0].percent == 0:
+            if not self.may_move(self.plan.steps[0]):
+                return ExitCode.REFUSED
+            decision = self._step_0(self.plan.steps[0])
+        elif at.next is not Next.START and at.step >= 0:
             step = self.plan.steps[at.step]
             say(f"going on at {step.percent} %, which is judged anew")
             decision = self._judged(step, moving=False)
@@ -175,6 +184,24 @@ class Driver:
         """Observe a step; where its traffic keeps every objective, judge its answers too."""
         decision = self._observation().run(step, moving=moving)
         return self.judge_answers(step.percent) if decision.action is Action.PROMOTE else decision
+
+    def _step_0(self, step: Step) -> Decision:
+        """Try the new pool before any user meets it: it passes if it holds its share of the peak at the next step."""
+        assert self.plan.capacity
+        self.log.write("step", percent=0, moving=False)
+        found = Ladder(self.plan, self.client, self.log, self.stopped).climb(step, self.plan.capacity.peak)
+        self.measured = found.per_replica
+        following_step = self.plan.steps[1]
+        need = following_step.percent / 100 * self.plan.capacity.peak
+        enough = found.held >= need
+        why = f"{found}" if enough else f"{found}; needed at {following_step.percent} % are {need:.3g}"
+        findings = found.rungs[-1].findings
+        decision = Decision(Action.PROMOTE if enough else Action.HOLD, why, tuple(findings))
+        self.log.write(
+            "verdict", percent=0, action=decision.action, why=why, findings=[asdict(each) for each in findings]
+        )
+        say(f"0 %: {decision.action}, {why}")
+        return decision
 
     def _settled(self) -> Position:
         """Where the rollout stands once nothing is pending: what a killed helm left half done is ended first."""

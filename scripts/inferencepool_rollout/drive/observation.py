@@ -17,7 +17,7 @@ from inferencepool_rollout.drive.screen import screen
 from inferencepool_rollout.drive.verify import Gateway
 from inferencepool_rollout.evidence.decision import Action, Decision, decide
 from inferencepool_rollout.evidence.observed import Observed, Unsettled, joined
-from inferencepool_rollout.evidence.probe import Probe, probing
+from inferencepool_rollout.evidence.probe import Probe, probing, streams
 from inferencepool_rollout.evidence.prometheus import Watch
 from inferencepool_rollout.evidence.trust import distrust
 from inferencepool_rollout.evidence.users import Users
@@ -51,7 +51,7 @@ class Observation:
         Raises Failure if the move is refused or the gateway does not follow.
         """
         self.log.write("step", percent=step.percent, moving=moving)
-        with probing(self.plan, self.client, step.percent) as probe:
+        with probing(self.plan, self.client, streams(self.plan, step.percent)) as probe:
             since = time.time()
             if moving:
                 time.sleep(SETTLE_SECONDS)

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from inferencepool_rollout.drive.movers.helm import upgrade
+from inferencepool_rollout.evidence.capacity import rates
 from inferencepool_rollout.evidence.decision import fewest_requests
 from inferencepool_rollout.kube.helm import Helm
 from inferencepool_rollout.plan import Plan
@@ -22,9 +23,13 @@ def print_timeline(console: Console, plan: Plan, helm: Helm) -> None:
             each = plan.capacity.per_replica
             new = replicas(step.percent / 100 * plan.capacity.peak, each.new)
             need = f"{new} / {replicas(plan.capacity.peak, each.old)}"
+        requests = f"{plan.probe.rate * step.burn_in:.0f} to {plan.probe.rate * step.longest:.0f}"
+        if plan.capacity and not step.percent:
+            lowest, *_, highest = rates(plan.capacity.peak)
+            requests = f"at {lowest:.3g} to {highest:.3g} requests/s"
         table.add_row(
             str(number), f"{step.percent} %", f"+{span(least)}", f"+{span(least + step.burn_in)}", need,
-            f"{plan.probe.rate * step.burn_in:.0f} to {plan.probe.rate * step.longest:.0f}",
+            requests,
         )  # fmt: skip
         least, most = least + step.burn_in, most + step.longest
     console.print(table)
@@ -34,7 +39,7 @@ def print_timeline(console: Console, plan: Plan, helm: Helm) -> None:
     share = 1 / 3 if plan.probe.to_new else plan.steps[0].percent / 100
     if not plan.users and fewest > plan.probe.rate * share * plan.steps[0].longest:
         console.print("[bold red]the first step cannot send as many: raise probe.rate or longest[/]")
-    for step in plan.steps:
+    for step in (step for step in plan.steps if step.percent):
         print(" ".join(helm.command(*upgrade(plan, step.percent))))
     print(f"# back at any moment: {' '.join(helm.command('rollback', plan.route.release, 'REVISION-BEFORE'))}")
     print(f"# in the end: {' '.join(helm.command('uninstall', plan.old))}")

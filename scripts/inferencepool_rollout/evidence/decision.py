@@ -178,10 +178,15 @@ def judge(plan: Plan, observed: Observed, unsettled: Unsettled | None = None) ->
         )
         for each in plan.latency
     )  # fmt: skip
+    return (*judge_shares(plan, observed), *latencies)
+
+
+def judge_shares(plan: Plan, observed: Observed, times: int = 1) -> tuple[Finding, ...]:
+    """Judge the error rate and the goodput, which need no old pool; level and miss are shared by so many `times`."""
     shares: list[tuple[ErrorRate | Goodput, npt.NDArray[np.bool_]]] = [(plan.error_rate, observed.new_failures)]
     if plan.goodput:
         shares.append((plan.goodput, observed.new_beyond(plan.goodput.limits)))
-    return (*(judge_errors(each, failures, plan.level, plan.miss) for each, failures in shares), *latencies)
+    return tuple(judge_errors(each, failed, plan.level / times, plan.miss / times) for each, failed in shares)
 
 
 def judge_errors(objective: ErrorRate | Goodput, failures: npt.NDArray[np.bool_], level: float, miss: float) -> Finding:

@@ -166,9 +166,13 @@ class Probe:
 
         A probe that sends late (Load.late) matters only where latency is judged.
         """
-        loads = [each for _, each in self._loads]
-        reasons = [each.behind() for each in loads] + [each.late() for each in loads if self._plan.latency]
-        return next(filter(None, reasons), "")
+        judged = self._plan.latency or self._plan.goodput
+        late = [each.late() for _, each in self._loads] if judged else []
+        return self.backlog() or next(filter(None, late), "")
+
+    def backlog(self) -> str:
+        """Say that requests are due that no worker is free for; empty while there are none."""
+        return next(filter(None, (each.behind() for _, each in self._loads)), "")
 
     def _gained(self, side: str, pool: Pool | None) -> tuple[int | None, str]:
         """The picks of a pool's EPP since the first reading, or why they are not known."""
@@ -185,9 +189,8 @@ class Probe:
 
 
 @contextmanager
-def probing(plan: Plan, client: Client, number: int = 0) -> Iterator[Probe]:
-    """Send the plan's probe requests while the block runs; leaving it awaits those in flight. `number`: see streams."""
-    kinds = streams(plan, number)
+def probing(plan: Plan, client: Client, kinds: Sequence[Stream]) -> Iterator[Probe]:
+    """Send the probe's requests of these kinds while the block runs; leaving it awaits those in flight."""
     with apart([(plan.gateway.url, kind.request, _load(plan, kind)) for kind in kinds]) as loads:
         yield Probe(plan, client, list(zip(kinds, loads, strict=True)))
 

@@ -28,7 +28,11 @@ class Page:
     waiting: float | None = None
     """Requests in the queue of a model server; None for a picker's page."""
     latency: Mapping[str, Buckets] = field(default_factory=dict)
-    """Histograms that the page has, by latency."""
+    """Histograms that the page has, by latency. Some servers have none before their first request."""
+    engine: str = ""
+    """Whose page it is (metric_names.SERVERS); empty for a picker's."""
+    served: float = 0.0
+    """Requests that a model server has ended."""
 
     def restarted(self, before: Page) -> bool:
         """Whether a counter has less than before, so that the program began anew."""

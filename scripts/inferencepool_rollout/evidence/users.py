@@ -214,7 +214,9 @@ def _page(client: Client, namespace: str, pod: str, port: int | None, picks: boo
         text = client.proxy(namespace, pod, port, "metrics").decode(errors="replace")
         if picks:
             return read_page(text, EPP), ""
-        return replace(read_page(text, SERVERS[engine(text, SERVERS)]), requests=0.0, errors=0.0), ""
+        name = engine(text, SERVERS)
+        page = read_page(text, SERVERS[name])
+        return replace(page, requests=0.0, errors=0.0, engine=name, served=page.requests), ""
     except Failure as failure:
         return None, f"pod {pod}: {failure}"
 

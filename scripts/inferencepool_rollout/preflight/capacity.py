@@ -14,8 +14,9 @@ def checks(facts: Facts) -> Iterator[Check]:
     if step is None or plan.capacity is None:
         return
     each_of = plan.capacity.per_replica
+    new, source = (each_of.new, "") if facts.measured is None else (facts.measured, ", as measured at step 0")
     for name, share, each, when in (
-        (plan.new, step.percent / 100, each_of.new, f"at {step.percent} %"),
+        (plan.new, step.percent / 100, new, f"at {step.percent} %{source}"),
         (plan.old, 1.0, each_of.old, "to take everything back"),
     ):
         pool = facts.snapshot.pools[name]
@@ -28,4 +29,4 @@ def checks(facts: Facts) -> Iterator[Check]:
 
 def replicas(need: float, each: float) -> int:
     """Return how many replicas that serve `each` requests/s it takes for `need` requests/s."""
-    return max(1, int(-(-need // each)))
+    return max(1, int(-(-need // each))) if each else 1

@@ -66,10 +66,15 @@ class Facts:
     """Value of each query, or why there is none."""
     users: Mapping[str, tuple[Mapping[str, Page], str]] = field(default_factory=dict)
     """The pages of metrics by pool and pod, and why one was not read."""
+    measured: float | None = None
+    """Requests/s that one model server of the new pool held at step 0, None where that was not measured."""
 
 
-def gather(plan: Plan, client: Client, helm: Helm | None, step: Step | None) -> Facts:
-    """Gather the facts before `step`; raises Failure only if the cluster cannot be asked at all."""
+def gather(plan: Plan, client: Client, helm: Helm | None, step: Step | None, measured: float | None = None) -> Facts:
+    """Gather the facts before `step`; `measured` is what step 0 found.
+
+    Raises Failure only if the cluster cannot be asked at all.
+    """
     snapshot = read_snapshot(
         client, plan.route.namespace, plan.route.release, (plan.old, plan.new), models=True, routes=True
     )
@@ -82,7 +87,7 @@ def gather(plan: Plan, client: Client, helm: Helm | None, step: Step | None) -> 
         if (last := releases[plan.route.release]) and snapshot.route:
             rendered, values = helm.route(plan.route.release), helm.values(plan.route.release, last.number)
     return Facts(
-        plan, snapshot, step, releases, rendered, values,
+        plan, snapshot, step, releases, rendered, values, measured=measured,
         rights=list(_rights(plan, client, with_helm=helm is not None)),
         asked=list(_asked(plan, snapshot)) if snapshot.route else (),
         prometheus=dict(_values(plan)),

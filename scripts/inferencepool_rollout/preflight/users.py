@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
+from inferencepool_rollout.evidence.scraped import Page
 from inferencepool_rollout.preflight.check import Check
 from inferencepool_rollout.preflight.facts import Facts
+from inferencepool_rollout.traffic.metric_names import SERVERS
 
 REMEDY = (
     "let the driver's user `get pods/proxy`, and see that the pods answer /metrics; or remove `users` from the plan"
@@ -18,7 +20,7 @@ def checks(facts: Facts) -> Iterator[Check]:
         if unread:
             yield Check(f"metrics of {name}", unread, REMEDY)
             continue
-        exported = {metric for page in pages.values() for metric in page.latency}
+        exported = {metric for page in pages.values() for metric in _latencies(page)}
         missing = [
             metric for metric in dict.fromkeys(each.metric for each in facts.plan.latency) if metric not in exported
         ]
@@ -29,3 +31,8 @@ def checks(facts: Facts) -> Iterator[Check]:
             )
         else:
             yield Check(f"metrics of {name}", f"{len(pages)} pods are read every few seconds")
+
+
+def _latencies(page: Page) -> Collection[str]:
+    """The latencies that a page has; for a server that has served nothing yet, those that it will have."""
+    return page.latency if page.served or not page.engine else SERVERS[page.engine].latency

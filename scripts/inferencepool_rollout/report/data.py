@@ -35,6 +35,8 @@ TEXTS = {
     "start": "{by} begins at {percent} %",
     "step": "observes {percent} %",
     "move": "asked for {percent} %: {command}",
+    "rung": "{rate:.3g} requests/s to the new pool: {held} ({requests} requests)",
+    "capacity": "{found}",
     "followed": "the gateway follows at {percent} %, {seconds:.1f} s after the command ended",
     "verdict": "{percent} %: {action}. {why}",
     "quality": "answers at {percent} %: {action}. {why}",
@@ -115,6 +117,8 @@ class Look:
     users: Mapping[str, Mapping[str, Any]]
     """Everybody's requests by pool, as users.Seen.document has them; empty where the plan does not ask for them."""
     checks: Sequence[Mapping[str, str]]
+    capacity: Mapping[str, Any] | None
+    """What step 0 measured, as capacity.Capacity.document has it; None at other steps."""
     seen: Observed
 
     @cached_property
@@ -284,6 +288,7 @@ def _looks(events: Sequence[Event]) -> Iterator[Look]:
             picks=verdict.get("picks", {}),
             users=verdict.get("users", {}),
             checks=before.get("checks", ()),
+            capacity=of.get("capacity", {}).get("capacity"),
             seen=joined(*answers) if answers else NOTHING,
         )
 
@@ -301,7 +306,9 @@ def _text(event: Event) -> str:
     if event["event"] == "preflight":
         bad = "; ".join(f"{check['name']}: {check['why']}" for check in event["checks"] if check["remedy"])
         return f"preflight of {event['percent']} %: {bad or 'all right'} ({len(event['checks'])} checks)"
-    words = {**event, "command": " ".join(event.get("command", ()))}
+    words = {**event, "command": " ".join(event.get("command", ())), "held": event.get("why") or "held"}
+    if event["event"] == "capacity":
+        words["found"] = "{pool}: {perReplica:.3g} requests/s a model server".format(**event["capacity"])
     if words.get("percent") is None:
         words["percent"] = "an unknown"
     return TEXTS.get(event["event"], "{event}").format(**words).removesuffix(". ")

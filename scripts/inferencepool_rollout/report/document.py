@@ -48,6 +48,7 @@ def _step(look: Look) -> dict[str, Any]:
         },
         "picks": {pool: look.picks.get(pool) for pool in POOLS},
         "users": look.users,
+        "capacity": look.capacity and {key: value for key, value in look.capacity.items() if key != "rungs"},
         "objectives": [asdict(finding) for finding in look.findings],
         "latency": [{**asdict(each), "ratio": each.ratio} for each in look.latencies()],
     }  # fmt: skip

@@ -137,6 +137,10 @@ class FakeClient(Client):
         self.cluster.write(body["spec"], manager)
         return body
 
+    def proxy(self, namespace: str, pod: str, port: int, path: str) -> bytes:
+        """There are no pods behind these objects."""
+        raise ApiFault(f"pod {pod} does not answer", 503)
+
     def _answers(self) -> None:
         if self.cluster.away:
             self.cluster.away -= 1

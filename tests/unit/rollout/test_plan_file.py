@@ -45,7 +45,10 @@ def test_what_is_left_out_has_the_schemas_default(tmp_path: Path) -> None:
     ("change", "line", "says"),
     [
         (("percent: 10,", "percent: ten,"), 12, "steps[0].percent: 'ten': input should be a valid integer"),
-        (("percent: 10,", "percent: 0,"), 12, "steps[0].percent: 0: input should be greater than or equal to 1"),
+        (("percent: 10,", "percent: -1,"), 12, "steps[0].percent: -1: input should be greater than or equal to 0"),
+        (("percent: 10,", "percent: 0,"), 12, "steps[0].percent: 0 needs probe.toOld and probe.toNew"),
+        (("percent: 10,", "percent: 0,"), 12, "steps[0].percent: 0 needs objectives.goodput"),
+        (("percent: 50,", "percent: 0,"), 13, "0 does not go up from the 10 before it"),
         (("percent: 50,", "percent: 10,"), 13, "10 does not go up from the 10 before it"),
         (("percent: 50,", "percent: 70,"), 13, "moves 60 points at once, and maxStep is 50"),
         (("burnIn: 60s, requests: 500, longest: 1h}\nobj", "burnIn: 1 h}\nobj"), 14, "'1 h' is not a duration"),
@@ -90,7 +93,7 @@ def test_an_error_names_its_line(tmp_path: Path, change: tuple[str, str], line: 
 
 def test_all_errors_are_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(Failure) as refusal:
-        plan_of(tmp_path, TEXT.replace("percent: 10,", "percent: 0,").replace("alpha: 0.05", "alpha: 5"))
+        plan_of(tmp_path, TEXT.replace("percent: 10,", "percent: -1,").replace("alpha: 0.05", "alpha: 5"))
     assert str(refusal.value).count("\n") == 2
 
 

@@ -232,8 +232,15 @@ def test_preflight_reads_the_metrics_once(plan: Plan, pools: Pools) -> None:
     assert checked(plan, pools.client)["metrics of pool-new"] == "3 pods are read every few seconds"
 
 
-def test_metrics_that_a_server_does_not_export_are_refused_before_anything_moves(plan: Plan, pools: Pools) -> None:
+def test_a_server_that_has_served_nothing_may_export_no_histogram_yet(plan: Plan, pools: Pools) -> None:
+    """As llm-d's simulator does before its first request."""
     pools.pods["new-1"] = pools.pods["new-2"] = 'vllm:num_requests_waiting{m="a"} 0\n'
+    assert checked(plan, pools.client)["metrics of pool-new"] == "3 pods are read every few seconds"
+
+
+def test_metrics_that_a_server_does_not_export_are_refused_before_anything_moves(plan: Plan, pools: Pools) -> None:
+    page = 'vllm:num_requests_waiting{m="a"} 0\nvllm:request_success_total{m="a"} 3\n'
+    pools.pods["new-1"] = pools.pods["new-2"] = page
     assert checked(plan, pools.client)["metrics of pool-new"] == (
         "its model servers export no ttft and no tpot; take ttft out of objectives.latency, or users out of the plan"
     )

@@ -58,7 +58,7 @@ def value_at(node: Any, place: Place) -> Any:
     return value_at(_child(node, place[0]), place[1:]) if place else node
 
 
-def with_value(node: Any, place: Place, value: int) -> Any:
+def with_value(node: Any, place: Place, value: float) -> Any:
     """Return parsed YAML with a value at a place, a text if one was there; texts on the way are parsed too.
 
     Raises Unwritable.
@@ -94,7 +94,7 @@ def dumped(node: Any) -> str:
     return yaml.safe_dump(node, sort_keys=False)
 
 
-def written(text: str, document: int, place: Place, value: int) -> str:
+def written(text: str, document: int, place: Place, value: float) -> str:
     """Return the text with the value at a place of one of its documents; raises Unwritable."""
     try:
         nodes = list(yaml.compose_all(text, yaml.SafeLoader))
@@ -103,7 +103,7 @@ def written(text: str, document: int, place: Place, value: int) -> str:
         raise Unwritable from None
 
 
-def _written(text: str, node: Node, place: Place, value: int) -> str:
+def _written(text: str, node: Node, place: Place, value: float) -> str:
     if isinstance(node, ScalarNode):
         return _scalar(text, node, place, value)
     if not place:
@@ -112,7 +112,7 @@ def _written(text: str, node: Node, place: Place, value: int) -> str:
     return _added(text, node, place, value) if child is None else _written(text, child, place[1:], value)
 
 
-def _scalar(text: str, node: ScalarNode, place: Place, value: int) -> str:
+def _scalar(text: str, node: ScalarNode, place: Place, value: float) -> str:
     if place and node.style == "|":
         return _in_block(text, node, place, value)
     start, end = node.start_mark.index, node.end_mark.index
@@ -125,7 +125,7 @@ def _scalar(text: str, node: ScalarNode, place: Place, value: int) -> str:
     return f"{text[:start]}{quote}{value}{quote}{text[end:]}"
 
 
-def _added(text: str, node: Node, place: Place, value: int) -> str:
+def _added(text: str, node: Node, place: Place, value: float) -> str:
     """The text with one more entry of a map: its first one, or on the top level the last."""
     if not isinstance(node, MappingNode):
         raise Unwritable
@@ -138,7 +138,7 @@ def _added(text: str, node: Node, place: Place, value: int) -> str:
     return f"{text}{'' if text.endswith(end) else end}{entry}{end}"
 
 
-def _in_block(text: str, node: ScalarNode, place: Place, value: int) -> str:
+def _in_block(text: str, node: ScalarNode, place: Place, value: float) -> str:
     """The text with the value in a literal block: the lines before and after the changed ones stay as they are."""
     old = node.value.splitlines()
     new = written(node.value, 0, place, value).splitlines()
@@ -159,7 +159,7 @@ def _common(one: Sequence[str], other: Sequence[str]) -> int:
     return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
-def _flow(place: Place, value: int) -> str:
+def _flow(place: Place, value: float) -> str:
     """The entry of a map for a place that is not there yet."""
     *rest, last = place
     text = f"{last}: {value}"
