@@ -50,8 +50,6 @@ class Driver:
     log: RunLog
     console: Console
     stopped: threading.Event = field(default_factory=threading.Event)
-    measured: float | None = None
-    """Requests/s that one model server of the new pool held at step 0 of this rollout."""
 
     def run(self, again: bool = False) -> int:
         """Go on from where the cluster stands until the end, a hold or a rollback; return the exit code.
@@ -81,7 +79,6 @@ class Driver:
             cluster=self.client.server, context=self.client.context,
             pools={name: pool.description() if pool else {} for name, pool in snapshot.pools.items()},
         )  # fmt: skip
-        self.measured = last_capacity(read_log(self.log.file.parent), self.plan.new)
 
     def promote(self) -> int:
         """Move to the next step past the present one's verdict; preflight still has its say. Return the exit code."""
@@ -113,7 +110,8 @@ class Driver:
 
     def may_move(self, step: Step) -> bool:
         """Run preflight before `step`; print it if something is wrong."""
-        checks = preflight(gather(self.plan, self.client, self.mover.helm, step, self.measured))
+        measured = last_capacity(read_log(self.log.file.parent), self.plan.new)
+        checks = preflight(gather(self.plan, self.client, self.mover.helm, step, measured))
         ok = all(check.ok for check in checks)
         self.log.write("preflight", percent=step.percent, ok=ok, checks=[asdict(check) for check in checks])
         if not ok:
@@ -190,7 +188,6 @@ class Driver:
         assert self.plan.capacity
         self.log.write("step", percent=0, moving=False)
         found = Ladder(self.plan, self.client, self.log, self.stopped).climb(step, self.plan.capacity.peak)
-        self.measured = found.per_replica
         following_step = self.plan.steps[1]
         need = following_step.percent / 100 * self.plan.capacity.peak
         enough = found.held >= need
