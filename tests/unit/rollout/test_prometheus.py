@@ -201,7 +201,10 @@ def test_a_plan_reads_its_queries(tmp_path: Path) -> None:
         (("$new", "a$"), "queries[0].query: after $ write one of"),
         (("users' errors", "TTFT p50 new/old"), "queries[0].name: another objective is named"),
         (("users' errors", "error rate"), "queries[0].name: another objective is named"),
-        (("unit: share", "unit: percent"), "queries[0].unit: 'percent': input should be 'share', 'ratio' or 'seconds'"),
+        (
+            ("unit: share", "unit: percent"),
+            "queries[0].unit: 'percent': input should be 'share', 'ratio', 'seconds' or 'requests'",
+        ),
     ],
 )
 def test_a_wrong_query_is_told_with_its_line(tmp_path: Path, change: tuple[str, str], says: str) -> None:
