@@ -297,6 +297,8 @@ def profile(
         driver = tools.driver(log, stopped)
         driver.begin()
         step = Step(percent=0, burn_in=written(seconds / 3), longest=written(seconds))  # type: ignore[arg-type]
+        if not driver.may_move(step):
+            raise typer.Exit(ExitCode.REFUSED)
         found = Ladder(plan, tools.client, driver.log, stopped).climb(step, plan.capacity.peak)
         driver.log.write("end", outcome="measured", why=str(found), percent=0)
     CONSOLE.print(str(found), markup=False)

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from inferencepool_rollout.drive.run_log import RunLog
 from inferencepool_rollout.evidence.capacity import RUNGS, Capacity, Rung, rates, reason
 from inferencepool_rollout.evidence.decision import State, judge_shares
-from inferencepool_rollout.evidence.observed import Observed, joined
+from inferencepool_rollout.evidence.observed import NOBODY, Observed, joined
 from inferencepool_rollout.evidence.probe import Probe, Stream, probing, streams
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.client import Client
@@ -85,6 +85,11 @@ class Ladder:
         settled, fresh = probe.settled(), probe.fresh()
         self.log.answers(fresh)
         everything = joined(before, fresh) if before else fresh
+        if elsewhere := set(fresh.pool[fresh.good].tolist()) - {"new", NOBODY}:
+            raise Failure(
+                f"requests with the headers of probe.toNew were answered by {' and '.join(sorted(elsewhere))}, "
+                f"whose users the load would harm; correct probe.toNew, or the preview route of {self.plan.new}"
+            )
         return everything.where(everything.started < settled), everything
 
 

@@ -17,10 +17,11 @@ from inferencepool_lab.cluster.handle import Cluster
 from inferencepool_rollout.exit_codes import ExitCode
 from kit.charts import CHARTS, ROOT
 from kit.node import api_server_stopped
-from kit.rollout import LATENCY, POOLS, SECONDS, Rollout
+from kit.rollout import LATENCY, SECONDS, Rollout
 from kit.rollout import rollout as new_rollout
 
 AWAY_SECONDS = 25
+POOLS = ("pool-old", "pool-new", "pool-bad", "pool-slow")
 REPORT_SCHEMA = ROOT / "scripts/inferencepool_rollout/report/report.schema.json"
 
 

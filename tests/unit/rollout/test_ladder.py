@@ -44,12 +44,13 @@ class One:
     def __init__(self) -> None:
         self.turn = asyncio.Semaphore(1)
         self.led: set[str] = set()
+        self.mark = "default/pool-new"
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.led.add(request.headers.get("x", ""))
         async with self.turn:
             await asyncio.sleep(SERVICE_SECONDS)
-        headers = {"content-type": "text/event-stream", "x-inference-pool": "default/pool-new"}
+        headers = {"content-type": "text/event-stream", "x-inference-pool": self.mark}
         response = web.StreamResponse(headers=headers)
         await response.prepare(request)
         await response.write(EVENT + DONE)
@@ -111,6 +112,14 @@ def test_an_interrupted_ladder_says_so(tmp_path: Path, gateway: Server) -> None:
     climbing.stopped.set()
     with pytest.raises(Failure, match="interrupted"):
         climbing.climb(plan.steps[0], 10)
+
+
+def test_requests_that_reach_the_old_pool_stop_it_at_once(tmp_path: Path, gateway: Server, server: One) -> None:
+    server.mark = "default/pool-old"
+    plan = plan_for(tmp_path, gateway.url, peak=40)
+    with pytest.raises(Failure, match=r"answered by old, whose users.*correct probe\.toNew"):
+        ladder(plan, tmp_path).climb(plan.steps[0], 40)
+    assert gateway.requests < 20
 
 
 def test_without_a_ready_server_nothing_is_measured(tmp_path: Path, gateway: Server) -> None:
