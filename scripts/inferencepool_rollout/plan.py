@@ -585,7 +585,9 @@ def contradictions(plan: Plan, folder: Path) -> list[tuple[tuple[str | int, ...]
         if step.longest < step.burn_in:
             found.append(((*at, "longest"), f"{written(step.longest)} is shorter than burnIn"))
         before = step.percent
-    bounds: list[tuple[tuple[str | int, ...], Share | Latency | Drop | LengthRatio]] = [(("objectives", "errorRate"), plan.error_rate)]
+    bounds: list[tuple[tuple[str | int, ...], Share | Latency | Drop | LengthRatio]] = [
+        (("objectives", "errorRate"), plan.error_rate)
+    ]
     if plan.goodput:
         of_goodput = ("objectives", "goodput")
         bounds.append((of_goodput, plan.goodput))

@@ -32,7 +32,8 @@ def requests(rng: np.random.Generator, beyond: float, size: int = REQUESTS) -> O
     ttft[kind < beyond / 2] = 0.6
     tpot[(kind >= beyond / 2) & (kind < beyond)] = 0.06
     return Observed(
-        started=np.arange(size, dtype=np.float64), ttft=ttft, tpot=tpot, e2e=ttft, good=np.full(size, True),
+        started=np.arange(size, dtype=np.float64), ttft=ttft, tpot=tpot, itl=tpot, e2e=ttft,
+        good=np.full(size, True),
         pool=np.full(size, "new"), split=np.full(size, True), cause=np.full(size, ""),
     )  # fmt: skip
 
