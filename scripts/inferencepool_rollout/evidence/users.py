@@ -41,7 +41,7 @@ from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.client import Client
 from inferencepool_rollout.kube.snapshot import Pool
 from inferencepool_rollout.plan import USERS, Latency, Plan, Unit
-from inferencepool_rollout.traffic.metric_names import EPP, SERVERS
+from inferencepool_rollout.traffic.metric_names import EPP, PATHS, SERVERS
 from inferencepool_rollout.traffic.quantiles import Floats
 from inferencepool_rollout.traffic.series import Series
 
@@ -210,15 +210,18 @@ def _page(client: Client, namespace: str, pod: str, port: int | None, picks: boo
     """A page of a picker, whose errors count, or of a server, whose latencies do; or why there is none."""
     if port is None:
         return None, f"pod {pod} names no port for metrics; name the container's port `metrics`"
-    try:
-        text = client.proxy(namespace, pod, port, "metrics").decode(errors="replace")
-        if picks:
-            return read_page(text, EPP), ""
-        name = engine(text, SERVERS)
-        page = read_page(text, SERVERS[name])
-        return replace(page, requests=0.0, errors=0.0, engine=name, served=page.requests), ""
-    except Failure as failure:
-        return None, f"pod {pod}: {failure}"
+    why = ""
+    for path in PATHS[:1] if picks else PATHS:
+        try:
+            text = client.proxy(namespace, pod, port, path).decode(errors="replace")
+            if picks:
+                return read_page(text, EPP), ""
+            name = engine(text, SERVERS)
+            page = read_page(text, SERVERS[name])
+            return replace(page, requests=0.0, errors=0.0, engine=name, served=page.requests), ""
+        except Failure as failure:
+            why = why or f"pod {pod}: {failure}"
+    return None, why
 
 
 def too_coarse(old: Within, objective: Latency) -> bool:

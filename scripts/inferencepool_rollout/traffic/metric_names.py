@@ -52,6 +52,8 @@ EPP = Names(
     ),
     always=("inference_extension_info", "llm_d_epp_info", "llm_d_epp_ready_endpoints"),
 )
+PATHS = ("metrics", "prometheus/metrics")
+"""Where a program has its page; trtllm-serve has it at the second, and JSON at the first."""
 SERVERS: Mapping[str, Names] = {
     "vllm": Names(  # vllm/v1/metrics/loggers.py; llm-d's simulator has the same
         requests=("vllm:request_success_total",),
@@ -77,6 +79,16 @@ SERVERS: Mapping[str, Names] = {
             "e2e": ("sglang:e2e_request_latency_seconds",),
         },
         always=("sglang:num_running_reqs",),
+    ),
+    "trtllm-serve": Names(  # tensorrt_llm/metrics/collector.py, with return_perf_metrics
+        requests=("trtllm_request_success_total",),
+        waiting=("trtllm_num_requests_waiting",),
+        latency={
+            "ttft": ("trtllm_time_to_first_token_seconds",),
+            "tpot": ("trtllm_time_per_output_token_seconds",),
+            "e2e": ("trtllm_e2e_request_latency_seconds",),
+        },
+        always=("trtllm_num_requests_running",),
     ),
     "triton-tensorrt-llm": Names(  # Triton's docs/user_guide/metrics.md; the histogram needs histogram_latencies=true
         requests=("nv_inference_request_success",),

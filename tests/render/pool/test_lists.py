@@ -64,7 +64,7 @@ def test_entries_that_one_key_tells_apart_stand_side_by_side(path: str, other: d
 )
 def test_an_entry_with_a_name_of_the_chart_s_own_is_refused(path: str, entry: dict[str, Any], told: str) -> None:
     with pytest.raises(RenderError, match=rf"{path.partition('.')[0]}\.extra\w+, with .*, has two entries of {told}"):
-        render("inferencepool", "pool-new", values(path, [entry]))
+        render("inferencepool", "pool-new", {"lora": {"mode": "syncer"}, **values(path, [entry])})
 
 
 def test_a_mount_of_a_volume_that_is_not_there_is_refused() -> None:

@@ -59,7 +59,7 @@ def test_no_legend_lies_on_a_plot_or_on_a_title(charts: list[list[Chart]]) -> No
             titles = [title_of(other) for other in figure.axes]
             assert not any(box.overlaps(title) for title in titles), axes.get_title("left")
             legends += 1
-    assert legends == 2 * 3 + 2 * 4
+    assert legends == 2 * 3 + 2 * 5
 
 
 def test_no_legend_is_wider_than_its_figure(charts: list[list[Chart]]) -> None:

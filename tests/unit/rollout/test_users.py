@@ -172,7 +172,7 @@ def test_users_take_their_share_of_alpha_and_of_the_power(plan: Plan) -> None:
     assert (plan.level, plan.miss) == (alone.level / 2, alone.miss / 2)
 
 
-@pytest.mark.parametrize("preset", ["vllm", "simulator", "sglang", "triton-tensorrt-llm"])
+@pytest.mark.parametrize("preset", ["vllm", "simulator", "sglang", "trtllm-serve", "triton-tensorrt-llm"])
 def test_the_names_are_those_of_the_charts_presets(preset: str) -> None:
     text = (CHARTS / f"inferencepool/files/model-servers/{preset}.yaml").read_text()
     values = yaml.safe_load(text)
