@@ -50,7 +50,7 @@ OTHERS_SECONDS = 60.0
 
 app = typer.Typer(
     help="Replace one pool by another behind a route, step by step, with proof, and take it back at any moment. "
-    f"Exits with {', '.join(f'{code.value} {code.name.lower()}' for code in ExitCode)}; docs/driver.md says more.",
+    f"Exits with {', '.join(f'{code.value} {code.name.lower()}' for code in ExitCode)}.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,

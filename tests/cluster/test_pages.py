@@ -16,7 +16,7 @@ from kit.namespace import Namespace
 DEMO = "./scripts/demo --keep"
 COMMANDS = [
     line
-    for block in re.findall(r"```bash\n(.*?)```", (ROOT / "docs/index.md").read_text(), re.DOTALL)
+    for block in re.findall(r"```bash\n(.*?)```", (ROOT / "docs/first-rollout.md").read_text(), re.DOTALL)
     for line in block.splitlines()
 ]
 

@@ -17,17 +17,19 @@ import pytest
 from inferencepool_lab.builds.tools import tool
 from kit.charts import ROOT
 
-BLOCK = re.compile(r"```bash\n(.*?)```", re.DOTALL)
+BLOCK = re.compile(r"^ *```bash\n(.*?)```", re.DOTALL | re.MULTILINE)
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
 COMMANDS = sorted(
     {
-        line
-        for page in (ROOT / "docs").glob("*.md")
+        line.strip()
+        for page in PAGES
         for block in BLOCK.findall(page.read_text())
         for line in block.splitlines()
-        if line and not line.startswith("#")
+        if line.strip() and not line.startswith("#")
     }
 )
 TOOLS = {"helm": "helm4", "kubectl": "kubectl"}
+INSTALLERS = {"pipx": ["install", "inferencepool-rollout"], "uv": ["tool", "install", "inferencepool-rollout"]}
 VALUES = ("-f", "--values", "--set")
 WRITTEN_BY_THE_IMPORT = "imported/adopt.sh"
 
@@ -47,8 +49,11 @@ def test_a_command_of_the_docs_is_one_that_its_program_takes(command: str) -> No
     if program == "sleep":
         assert words[0].isdigit()
         return
-    if program.startswith("./"):
-        assert (ROOT / program).is_file()
+    if program in INSTALLERS:
+        assert words == INSTALLERS[program]
+        return
+    if program.startswith("./") or program == "rollout":
+        assert (ROOT / (program if program.startswith("./") else "scripts/rollout")).is_file()
         return
     path = tool(TOOLS[program])
     text = subprocess.run([path, words[0], "--help"], capture_output=True, text=True, check=True).stdout
@@ -59,14 +64,14 @@ def test_a_command_of_the_docs_is_one_that_its_program_takes(command: str) -> No
 
 def test_every_rollback_of_the_docs_names_its_revision() -> None:
     """Without one Helm goes back by one, and a failed upgrade or rollback counts as a revision."""
-    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "charts").glob("*/README.md")]
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "charts").glob("*/README.md")]
     written = [command for page in pages for command in re.findall(r"helm rollback \S+ \S+", page.read_text())]
     bare = [command for command in written if not re.fullmatch(r"(REVISION|N|\d+)\W*", command.split()[-1])]
     assert len(written) > 5
     assert bare == []
 
 
-@pytest.mark.parametrize("command", [command for command in COMMANDS if "charts/" in command])
+@pytest.mark.parametrize("command", [command for command in COMMANDS if " charts/" in command])
 def test_an_install_or_upgrade_of_the_docs_renders(command: str) -> None:
     _, _, release, chart, *words = shlex.split(command)
     values = [word for i, word in enumerate(words) if word in VALUES or (i and words[i - 1] in VALUES)]

@@ -12,8 +12,8 @@ from inferencepool_rollout.failure import run_cli
 from inferencepool_rollout.plan import Plan, written
 from inferencepool_rollout.quality.prompts import Prompt
 
-DOCS = Path(__file__).parents[3] / "docs"
-PAGE, SCHEMA = "reference-plan.md", "plan.schema.json"
+DOCS = Path(__file__).parents[3] / "docs/reference"
+PAGE, SCHEMA = "plan.md", "plan.schema.json"
 HEAD = """\
 # The plan
 

@@ -1,0 +1,28 @@
+"""Write the reference pages that follow from the code: commands and exit codes, the report, the refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from inferencepool_lab.publish import command_reference, refusal_reference, report_reference
+from inferencepool_rollout.failure import run_cli
+
+DOCS = Path(__file__).parents[3] / "docs/reference"
+PAGES: Mapping[str, Callable[[], str]] = {
+    "commands.md": command_reference.page,
+    "report.md": report_reference.page,
+    "refusals.md": refusal_reference.page,
+}
+"""Each page's file, and the function that returns its text."""
+
+
+def main() -> int:
+    """Write every page."""
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page())
+    return 0
+
+
+if __name__ == "__main__":
+    run_cli(main)
