@@ -1,4 +1,4 @@
-"""The configuration: the guide's ConfigMap shape, checked as a whole before any of it counts."""
+"""The configuration: the ConfigMap of upstream's rollout guide, checked as a whole before any of it counts."""
 
 from __future__ import annotations
 

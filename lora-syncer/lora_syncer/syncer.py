@@ -1,4 +1,4 @@
-"""The rounds of the syncer: read the file, look at the model server, do what is due."""
+"""The rounds of the syncer: read the file, read the server's adapters, load and unload."""
 
 from __future__ import annotations
 

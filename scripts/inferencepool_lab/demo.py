@@ -1,4 +1,4 @@
-"""The guide's rollout, run as a user would, on a real kind cluster; every stage is judged."""
+"""Upstream's rollout guide, run as a user would, on a kind cluster; every stage is judged."""
 
 from __future__ import annotations
 

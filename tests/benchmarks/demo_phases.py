@@ -28,8 +28,7 @@ def measure(name: str, port: int) -> Result:
     phases = [(phase, float(seconds)) for phase, seconds in PHASE.findall(done.stderr)]
     rest = total - sum(seconds for _, seconds in phases)
     rows = [
-        (phase, f"{seconds:.1f}")
-        for phase, seconds in (*phases, (f"{STAGES}, and what is not said", rest), ("all", total))
+        (phase, f"{seconds:.1f}") for phase, seconds in (*phases, (f"{STAGES}, and other time", rest), ("all", total))
     ]
     return Result(
         "Phases of the demo",

@@ -1,4 +1,4 @@
-"""How many short completions a second one core can ask for, ours beside hey, and wrk where it is on PATH.
+"""How many short completions a second one core can ask for: this generator, hey, and wrk where it is on PATH.
 
 Every generator is held on the first core. In process: an aiohttp server shares the generator's process and core.
 Apart: a bare server, faster than any of the generators, has the second core to itself.
@@ -118,9 +118,9 @@ def measure(workers: int, length: float) -> Result:
 
     with serving_apart() as apart, held_on(min(cores)):
         with serving(whole) as server:
-            row("ours", "in process", lambda: ours(server.url, workers, length))
-            row("ours, streams", "in process", lambda: ours(server.url, workers, length, True))
-        row("ours", "apart", lambda: ours(apart, workers, length))
+            row("this project", "in process", lambda: ours(server.url, workers, length))
+            row("this project, streams", "in process", lambda: ours(server.url, workers, length, True))
+        row("this project", "apart", lambda: ours(apart, workers, length))
         row("hey", "apart", lambda: hey(apart, workers, length))
         if shutil.which("wrk"):
             row("wrk", "apart", lambda: wrk(apart, workers, length))

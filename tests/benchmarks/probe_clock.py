@@ -149,7 +149,7 @@ def measure(rate: float, seconds: float) -> Result:
     return Result(
         "How true the probe's TTFT is",
         f"Difference between the TTFT that the probe sees and the one that the server's own clock measures; answers of "
-        f"{TOKENS} tokens, the probe on one core, the server on another. Requests that leave late are said, and their "
+        f"{TOKENS} tokens, the probe on one core, the server on another. Late requests are counted apart, and their "
         "lateness is no part of the TTFT.",
         ("beside it", "streams/s", "p50, ms", "p90, ms", "p99, ms", "max, ms", "sent late, p99, ms"),
         rows,

@@ -26,7 +26,7 @@ HEADER = """\
 <!-- Written by ./scripts/bench; not by hand. -->
 # Benchmarks
 
-`./scripts/bench` runs all of this and writes this page; with words, as in `./scripts/bench render scale`, those parts.
+`./scripts/bench` runs all of this and writes this page; `./scripts/bench render scale` runs and prints these parts.
 
 {when}: {machine}. {remark}
 

@@ -15,7 +15,7 @@ from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.importer.commands import commands
 from inferencepool_rollout.importer.difference import Change, change
 from inferencepool_rollout.importer.objects import Objects
-from inferencepool_rollout.importer.plan import Outlook, Release
+from inferencepool_rollout.importer.plan import DryRun, Release
 from inferencepool_rollout.importer.pod_template import without_defaults
 from inferencepool_rollout.importer.pool_values import pool_values
 from inferencepool_rollout.importer.route_values import parent_refs, route_values
@@ -169,7 +169,7 @@ def test_a_configuration_that_another_pool_reads_too_stays_by_itself() -> None:
     other["metadata"]["name"] = "another-epp"
     other["spec"]["template"]["metadata"]["labels"] = {"app": "another-epp"}
     stack = find(Objects([*live, other]), "default", NEW, OLD_API)
-    assert any("plugins-config: another-epp" in stays for stays in stack.stays)
+    assert any("plugins-config: another-epp" in unmanaged for unmanaged in stack.unmanaged)
     rendered = render("inferencepool", NEW, pool_values(stack, PARENTS))
     assert "plugins-config" not in [m["metadata"]["name"] for m in rendered]
 
@@ -192,7 +192,7 @@ def test_what_a_release_had_and_the_chart_has_not_is_marked_to_be_kept_before_th
         "metadata": {"name": "a", "namespace": "b"},
     }
     release = Release("a", "b", Path("charts/inferencepool"), "pool-a.yaml", {})
-    keep, upgrade = commands(Outlook(release, [], [], to_keep=[policy]), Path("imported"), is_helm_3=False, context="")
+    keep, upgrade = commands(DryRun(release, [], [], to_keep=[policy]), Path("imported"), is_helm_3=False, context="")
     assert keep.endswith("--namespace b healthcheckpolicy.networking.gke.io/a helm.sh/resource-policy=keep")
     assert upgrade.startswith("helm upgrade --install a charts/inferencepool -f imported/pool-a.yaml")
 

@@ -41,7 +41,7 @@ def _stands(docker: Docker, key: str) -> bool:
 
 
 def _pull_refused(docker: Docker, key: str) -> str:
-    """Pull the image, or build one of our own on its published base; return "" when that worked, else the cause."""
+    """Pull the image, or build the project's own on its published base; return "" when that worked, else the cause."""
     image = versions().images[key]
     try:
         if image.published:

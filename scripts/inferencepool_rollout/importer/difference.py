@@ -1,4 +1,4 @@
-"""What an adoption changes of a live object, field by field."""
+"""What an import changes of a live object, field by field."""
 
 from __future__ import annotations
 

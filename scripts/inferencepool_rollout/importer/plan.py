@@ -31,11 +31,11 @@ class Release:
     chart: Path
     file: str
     values: Mapping[str, Any]
-    stays: Sequence[str] = ()
+    unmanaged: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
-class Outlook:
+class DryRun:
     """What a release makes of the cluster.
 
     `to_mark` are the live objects that no Helm release owns yet. Of what the release's present revision has and the new
@@ -49,8 +49,8 @@ class Outlook:
     to_keep: Sequence[Manifest] = ()
 
 
-def outlook(release: Release, cluster: Cluster, helm: Helm, folder: Path) -> Outlook:
-    """Render a release with the cluster's eyes and ask the API server what each object would become.
+def dry_run(release: Release, cluster: Cluster, helm: Helm, folder: Path) -> DryRun:
+    """Render a release for the cluster's API versions, and ask the API server what each object would become.
 
     Raises Failure with the chart's or the API server's refusal, and where another release owns an object.
     """
@@ -69,7 +69,7 @@ def outlook(release: Release, cluster: Cluster, helm: Helm, folder: Path) -> Out
     missing = [manifest for manifest in before if _key(manifest, release) not in kept]
     gone = [live for manifest in missing if (live := cluster.get(_placed(manifest, release)))]
     deleted = [manifest for manifest in gone if manifest["kind"] in RIGHTS]
-    return Outlook(release, changes, to_mark, deleted, [manifest for manifest in gone if manifest not in deleted])
+    return DryRun(release, changes, to_mark, deleted, [manifest for manifest in gone if manifest not in deleted])
 
 
 def _rendered(release: Release, file: Path, helm: Helm) -> str:

@@ -12,7 +12,7 @@ from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.importer.cluster import Cluster
 from inferencepool_rollout.importer.commands import script
 from inferencepool_rollout.importer.objects import Manifest, Objects
-from inferencepool_rollout.importer.plan import Outlook, Release, outlook
+from inferencepool_rollout.importer.plan import DryRun, Release, dry_run
 from inferencepool_rollout.importer.pool_values import pool_values
 from inferencepool_rollout.importer.route_values import parent_refs, pool_refs, route_values
 from inferencepool_rollout.importer.stack import find
@@ -39,21 +39,21 @@ def run_import(
     if further:
         objects = cluster.read(namespace, *sorted(further))
     with tempfile.TemporaryDirectory() as scratch:
-        outlooks = [
-            outlook(release, cluster, Helm(release.namespace, context), Path(scratch))
+        dry_runs = [
+            dry_run(release, cluster, Helm(release.namespace, context), Path(scratch))
             for release in releases(objects, found, namespace, charts)
         ]
-    if not outlooks:
+    if not dry_runs:
         console.print(f"Nothing to import: {route} and its pools are releases of these charts.", highlight=False)
         return
-    for each in outlooks:
+    for each in dry_runs:
         show(each, console)
-    restarts = [f"{c.name} {field}" for each in outlooks for c in each.changes for field in c.restarts]
+    restarts = [f"{c.name} {field}" for each in dry_runs for c in each.changes for field in c.restarts]
     if restarts and not allow_restart:
         raise Failure(
             f"pods would restart because of {', '.join(restarts)}; --allow-restart writes the files all the same"
         )
-    _write(outlooks, folder, Helm(namespace, context), context)
+    _write(dry_runs, folder, Helm(namespace, context), context)
     console.print(
         f"Nothing was changed. Read {folder}, then: sh {folder}/adopt.sh", markup=False, highlight=False, soft_wrap=True
     )
@@ -67,7 +67,7 @@ def releases(objects: Objects, route: Manifest, namespace: str, charts: Path) ->
             continue
         values = pool_values(stack, [_gateway(each, namespace, ref) for each in parent_refs(route)])
         place = stack.pool["metadata"].get("namespace", namespace)
-        yield Release(stack.name, place, charts / "inferencepool", f"pool-{stack.name}.yaml", values, stack.stays)
+        yield Release(stack.name, place, charts / "inferencepool", f"pool-{stack.name}.yaml", values, stack.unmanaged)
     if not _is_of(route, "rollout-route"):
         yield Release(route["metadata"]["name"], namespace, charts / "rollout-route", "route.yaml", route_values(route))
 
@@ -83,24 +83,24 @@ def _gateway(parent: Manifest, namespace: str, ref: Manifest) -> Manifest:
     return {**parent, "namespace": parent.get("namespace", namespace)} if elsewhere else parent
 
 
-def show(each: Outlook, console: Console) -> None:
+def show(each: DryRun, console: Console) -> None:
     """Print what becomes of each object."""
     release = each.release
     text = [f"release {release.name} of {release.chart.name}, namespace {release.namespace}"]
     text += [f"  {line}" for change in each.changes for line in change.lines()]
     text += [f"  {m['kind']} {m['metadata']['name']}: deleted, the chart's own take its place" for m in each.deleted]
     text += [f"  {m['kind']} {m['metadata']['name']}: kept, though the chart has none" for m in each.to_keep]
-    text += [f"  {stays}; it stays as it is, of no release" for stays in release.stays]
+    text += [f"  {unmanaged}; left unmanaged: no Helm release owns it" for unmanaged in release.unmanaged]
     console.print("\n".join(text), markup=False, highlight=False, soft_wrap=True)
 
 
-def _write(outlooks: list[Outlook], folder: Path, helm: Helm, context: str) -> None:
+def _write(dry_runs: list[DryRun], folder: Path, helm: Helm, context: str) -> None:
     """Write the files; raises Failure, with nothing written, where one of them was edited since."""
     texts = {
         each.release.file: HEADER.format(f"{each.release.namespace}/{each.release.name}") + as_yaml(each.release.values)
-        for each in outlooks
+        for each in dry_runs
     }
-    texts["adopt.sh"] = script(outlooks, folder, helm.major() == 3, context)
+    texts["adopt.sh"] = script(dry_runs, folder, helm.major() == 3, context)
     write_files(folder, texts)
 
 

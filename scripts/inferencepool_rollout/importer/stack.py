@@ -28,7 +28,7 @@ class Stack:
     names: Sequence[Manifest]
     """InferenceModels, InferenceObjectives and InferenceModelRewrites of the pool."""
     destination_rule: Manifest | None
-    stays: Sequence[str]
+    unmanaged: Sequence[str]
     """Objects that the pool uses and that no release will own, each with the reason."""
 
     @property
@@ -44,23 +44,23 @@ def find(objects: Objects, namespace: str, name: str, group: str) -> Stack:
         raise Failure(f"there is no InferencePool {namespace}/{name} of {group}")
     server = _server(objects, namespace, pool)
     service, epp = _epp(objects, namespace, pool)
-    stays: list[str] = []
-    adapters = _adapters(objects, namespace, server, stays)
-    plugins = _plugins(objects, namespace, epp, stays)
+    unmanaged: list[str] = []
+    adapters = _adapters(objects, namespace, server, unmanaged)
+    plugins = _plugins(objects, namespace, epp, unmanaged)
     _scalers(objects, namespace, server, epp)
     account = epp["spec"]["template"]["spec"].get("serviceAccountName", "default")
     if account != epp["metadata"]["name"]:
-        stays.append(f"ServiceAccount {account} and its rights: the EPP's pods name it, and others may")
+        unmanaged.append(f"ServiceAccount {account} and its rights: the EPP's pods name it, and others may")
     kinds = ("InferenceModel", "InferenceObjective", "InferenceModelRewrite")
     names = [m for kind in kinds for m in objects.of(kind, namespace) if _pool_of(m) == name]
     rewrites = [m["metadata"]["name"] for m in names if m["kind"] == "InferenceModelRewrite"]
-    stays += [f"InferenceModelRewrite {m}: its rules go over to {rewrites[0]}" for m in rewrites[1:]]
+    unmanaged += [f"InferenceModelRewrite {m}: its rules go over to {rewrites[0]}" for m in rewrites[1:]]
     rule = objects.one("DestinationRule", namespace, service["metadata"]["name"])
     rules = objects.of("DestinationRule", namespace)
     hosts = [m for m in rules if m["spec"]["host"].split(".")[0] == service["metadata"]["name"]]
     if hosts and rule is None:
-        stays.append(f"DestinationRule {hosts[0]['metadata']['name']}: it has another name than the EPP's Service")
-    return Stack(pool, server, service, epp, adapters, plugins, names, rule, stays)
+        unmanaged.append(f"DestinationRule {hosts[0]['metadata']['name']}: it has another name than the EPP's Service")
+    return Stack(pool, server, service, epp, adapters, plugins, names, rule, unmanaged)
 
 
 def pool_port(pool: Manifest) -> int:
@@ -113,15 +113,15 @@ def _only_match_labels(deployment: Manifest) -> None:
         raise Failure(f"Deployment {name} selects its pods by matchExpressions, which the chart can't say")
 
 
-def _adapters(objects: Objects, namespace: str, server: Manifest, stays: list[str]) -> Manifest | None:
+def _adapters(objects: Objects, namespace: str, server: Manifest, unmanaged: list[str]) -> Manifest | None:
     for name in mounted(server):
         found = objects.one("ConfigMap", namespace, name)
         text = (found or {}).get("data", {}).get(SYNCER_KEY)
         config = (yaml.safe_load(text) or {}).get("vLLMLoRAConfig") if text else None
         if found is None or config is None:
-            stays.append(f"ConfigMap {name}: it is no configuration of adapters")
+            unmanaged.append(f"ConfigMap {name}: it is no configuration of adapters")
         elif unknown := _unknown(config):
-            stays.append(f"ConfigMap {name}: the chart can't say its {unknown}")
+            unmanaged.append(f"ConfigMap {name}: the chart can't say its {unknown}")
         else:
             return found
     return None
@@ -135,14 +135,14 @@ def _unknown(config: Manifest) -> str:
     return ", ".join(further) or base_model
 
 
-def _plugins(objects: Objects, namespace: str, epp: Manifest, stays: list[str]) -> Manifest | None:
+def _plugins(objects: Objects, namespace: str, epp: Manifest, unmanaged: list[str]) -> Manifest | None:
     for name in mounted(epp):
         users = [m["metadata"]["name"] for m in objects.of("Deployment", namespace) if name in mounted(m)]
         found = objects.one("ConfigMap", namespace, name)
         if len(users) > 1:
-            stays.append(f"ConfigMap {name}: {', '.join(sorted(users))} read it together")
+            unmanaged.append(f"ConfigMap {name}: {', '.join(sorted(users))} read it together")
         elif found is None or config_file(epp) not in found.get("data", {}):
-            stays.append(f"ConfigMap {name}: the EPP reads no configuration from it")
+            unmanaged.append(f"ConfigMap {name}: the EPP reads no configuration from it")
         else:
             return found
     return None

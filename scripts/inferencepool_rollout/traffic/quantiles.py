@@ -36,7 +36,7 @@ def log_e_above(count: int, requests: int, share: float) -> float:
 def upper_bound(values: Floats, q: float, alpha: float) -> float:
     """Return an upper bound of the q-quantile from sorted `values`; infinite while they are too few.
 
-    With probability 1 - alpha it is true at every look at a growing sample.
+    With probability 1 - alpha it is true at every size of a growing sample.
     """
     below = _least_refused(len(values), q, alpha)
     return float(values[below - 1]) if below else math.inf

@@ -68,7 +68,7 @@ class Stack:
 
 @dataclass(frozen=True)
 class Adopted:
-    """What the adoption of a stack showed; `during` are the answers of a load all through it and the shift after it."""
+    """What the import of a stack showed; `during` are the responses to a load during it and the shift after it."""
 
     stack: Stack
     said: str

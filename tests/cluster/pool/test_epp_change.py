@@ -22,7 +22,7 @@ VALUES = {
     "pool.failureMode": "FailClose",
     "modelServer.extraArgs": ["--inter-token-latency=40ms", "--max-num-seqs=256"],
 }
-LINGERING = {"epp.terminationGracePeriodSeconds": 75}  # 45 s until it is told to end, and 30 s more
+LONG_GRACE = {"epp.terminationGracePeriodSeconds": 75}  # 45 s until SIGTERM, and 30 s more
 ESSAY = Completion("food-review", max_tokens=1000, stream=True, headers={"Host": HOST}, ignore_eos=True)
 ESSAY_SECONDS = 40  # 1000 x 40 ms: longer than an EPP lives that is told to end at once
 
@@ -30,7 +30,7 @@ ESSAY_SECONDS = 40  # 1000 x 40 ms: longer than an EPP lives that is told to end
 @pytest.fixture(scope="module")
 def served(shared: Namespace) -> Iterator[Namespace]:
     """A pool behind the shared gateway, under a hostname of its own."""
-    install(shared, POOL, {**VALUES, **LINGERING})
+    install(shared, POOL, {**VALUES, **LONG_GRACE})
     backend = {"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": POOL}
     route = {
         "apiVersion": "gateway.networking.k8s.io/v1",

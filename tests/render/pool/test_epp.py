@@ -143,13 +143,13 @@ def test_one_replica_is_replaced_after_its_successor_is_ready() -> None:
     assert deployment["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
 
 
-@pytest.mark.parametrize(("grace", "lingers"), [(130, 100), (36, 6), (20, 5), (5, 5)])
-def test_it_lingers_for_the_answers_that_it_is_a_part_of_and_has_30_s_left_to_end(grace: int, lingers: int) -> None:
+@pytest.mark.parametrize(("grace", "seconds"), [(130, 100), (36, 6), (20, 5), (5, 5)])
+def test_it_finishes_its_streams_and_has_30_s_left_to_end(grace: int, seconds: int) -> None:
     manifests = rendered("1.x", terminationGracePeriodSeconds=grace)
-    assert container(manifests)["lifecycle"] == {"preStop": {"sleep": {"seconds": lingers}}}
+    assert container(manifests)["lifecycle"] == {"preStop": {"sleep": {"seconds": seconds}}}
 
 
-def test_the_router_lingers_by_itself() -> None:
+def test_the_router_finishes_its_streams_by_itself() -> None:
     router = container(rendered("router"))
     assert "lifecycle" not in router
     assert "--drain-timeout=5s" in router["args"]

@@ -49,7 +49,7 @@ class Recorded:
         )  # fmt: skip
 
     def step(self, step: Step, seconds: float = 60, moving: bool = True, judged: bool = True) -> Action:
-        """Look at a step for so long; return the verdict, which is written if it is `judged`."""
+        """Observe a step for so many seconds; return the verdict, which is written if it is `judged`."""
         checks = [Check(f"release {name}", "revision 3 is deployed") for name in ("route", "pool-old", "pool-new")]
         if moving:
             self.log.write("preflight", percent=step.percent, ok=True, checks=[asdict(check) for check in checks])

@@ -1,4 +1,4 @@
-"""A report tells what the log has: every request, every look at a step, and how it ended."""
+"""A report tells what the log has: every request, every observation of a step, and how it ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sequential test: looking at every request costs nothing."""
+"""The sequential test: reading it after every request costs nothing."""
 
 from __future__ import annotations
 

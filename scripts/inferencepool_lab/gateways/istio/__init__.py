@@ -1,4 +1,4 @@
-"""Istio with support for InferencePools; where its images can't be pulled, one built here with a patch of our own."""
+"""Istio with support for InferencePools; where its images can't be pulled, one that is built here with a patch."""
 
 from inferencepool_lab.gateways.gateway import Gateway, Workload
 from inferencepool_lab.gateways.istio.install import install
