@@ -537,7 +537,7 @@ class Plan(_Part):
     def level(self) -> float:
         """Alpha of one objective at one step: the plan's alpha in equal shares (Bonferroni)."""
         of_traffic = len(self.latency) + bool(self.goodput)
-        return level_of(self.alpha, len(self.steps), of_traffic, len(self.answers)) / self.witnesses
+        return level_of(self.alpha, len(self.steps), of_traffic, len(self.answers)) / self.kinds_of_requests
 
     @property
     def answers(self) -> Mapping[str, Drop | LengthRatio]:
@@ -547,10 +547,10 @@ class Plan(_Part):
     @property
     def miss(self) -> float:
         """Probability that one objective passes a pool that is as bad as its `detect`."""
-        return (1 - self.power) / self.witnesses
+        return (1 - self.power) / self.kinds_of_requests
 
     @property
-    def witnesses(self) -> int:
+    def kinds_of_requests(self) -> int:
         """How many kinds of requests each objective is judged by: the probe's, and everybody's."""
         return 2 if self.users else 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,9 @@ OTHERS = {"jobs", "script", "pilot", "nginxGateway"}
 """Keys of what other programs read: CI systems, and charts of gateways."""
 
 
+PREVIEW = {"toOld": {"x-inferencepool": "default/pool-old"}, "toNew": {"x-inferencepool": "default/pool-new"}}
+
+
 def blocks() -> list[Any]:
     """Each block, parsed, as a case that is named after its page."""
     return [
@@ -35,6 +39,19 @@ def blocks() -> list[Any]:
         for page in PAGES
         for n, text in enumerate(BLOCK.findall(page.read_text()), 1)
     ]
+
+
+def source_of(spec: dict[str, Any]) -> dict[str, Any]:
+    """Where an object of a GitOps tool has its chart from: its `chart`, and the version if it names one."""
+    if "chartRef" in spec:
+        return {"chart": spec["chartRef"]["name"]}
+    source: dict[str, Any] = spec["source"] if "source" in spec else spec["chart"]["spec"]
+    return source
+
+
+def of_plan(parsed: dict[str, Any]) -> bool:
+    """Whether a block is of a plan, whose objectives are a map; those of the pool's chart are a list."""
+    return isinstance(parsed.get("objectives"), dict)
 
 
 def rendered(chart: str, values: dict[str, Any]) -> bool:
@@ -49,19 +66,21 @@ def test_a_block_of_yaml_can_be_copied(parsed: dict[str, Any], tmp_path: Path) -
         assert parsed["kind"] in OBJECTS
         assert {"apiVersion", "metadata", "spec"} <= keys
         if path := VALUES_AT.get(parsed["kind"]):
-            source = parsed["spec"]["source"] if parsed["kind"] == "Application" else parsed["spec"]["chart"]["spec"]
+            source = source_of(parsed["spec"])
             values = parsed["spec"]
             for key in path:
                 values = values[key]
             assert rendered(source["chart"], values)
             version = yaml.safe_load((CHARTS / source["chart"] / "Chart.yaml").read_text())["version"]
-            assert source.get("targetRevision", source.get("version")) == version
+            assert source.get("targetRevision", source.get("version", version)) == version
         if parsed["kind"] == "Gateway":
             assert kubeconform.refused({"gateway": [parsed]}, schema_folder()) == {}
-    elif chart := next((chart for chart in NAMES if keys <= KEYS[chart]), None):
+    elif chart := next((chart for chart in NAMES if keys <= KEYS[chart] and not of_plan(parsed)), None):
         assert rendered(chart, parsed)
     elif keys <= set(Plan.model_fields):
         plan = yaml.safe_load(TEXT)
+        plan["probe"] |= PREVIEW
+        shutil.copy(ROOT / "values/plans/prompts.jsonl", tmp_path)
         parts = {key: {**plan.get(key, {}), **part} if isinstance(part, dict) else part for key, part in parsed.items()}
         plan_of(tmp_path, yaml.safe_dump({**plan, **parts}))
     else:

@@ -41,7 +41,8 @@ def _rows(schema: Node, node: Node, path: str) -> Iterator[tuple[str, str, str]]
 
 
 def _type(shape: Node) -> str:
+    """The type of a key in words."""
     if "enum" in shape:
         return " or ".join(f"`{each}`" for each in shape["enum"])
     kinds = shape["type"] if isinstance(shape["type"], list) else [shape["type"]]
-    return " or ".join({"array": "list", "object": "map"}.get(kind, kind) for kind in kinds)
+    return " or ".join(str({"array": "list", "object": "map"}.get(kind, kind)) for kind in kinds)

@@ -1,4 +1,4 @@
-"""Whether the mean of bounded numbers is above or below a bound, looked at after every number.
+"""Whether the mean of bounded numbers is above or below a bound, asked after every number.
 
 The evidence against "the mean is at most m" is the wealth of a gambler who bets on larger numbers,
 
@@ -6,7 +6,7 @@ The evidence against "the mean is at most m" is the wealth of a gambler who bets
 
 which starts at 1, is never negative, and does not grow on average while each number's mean, given those before it, is
 at most m. So the probability that it ever reaches 1/level is at most level (Ville 1939), whatever the numbers'
-distribution and however often one looks. Averaging over a grid of bets needs no tuning and adapts to the variance:
+distribution and however often one asks. Averaging over a grid of bets needs no tuning and adapts to the variance:
 Waudby-Smith and Ramdas 2024, "Estimating means of bounded random variables by betting", Journal of the Royal
 Statistical Society B 86. For numbers in {-1, 0, 1} and m = 0 it is the sequential form of McNemar's test (1947,
 Psychometrika 12): only discordant pairs move it, each as a fair coin would.

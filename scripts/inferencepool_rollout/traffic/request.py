@@ -83,7 +83,7 @@ async def exchange(
 ) -> Answer:
     """Send one request and wait for the end of its answer; whatever comes of it is an Answer, never an exception.
 
-    `start`: the time.perf_counter() from which the answer's times count; `seen` takes what comes, for others to look at
+    `start`: the time.perf_counter() from which the answer's times count; `seen` takes what comes, for others to read
     meanwhile; `judging` is held while an answer is judged, so that however many end at once, the times of others wait
     for a few events at most; `late`, `queued`: see Answers. aiohttp resends only idempotent methods on a connection
     that it finds closed, and POST is none, so a dead connection is a recorded failure.

@@ -1,4 +1,4 @@
-"""The test of a bounded mean keeps its error probabilities, however it is looked at and whatever the numbers are."""
+"""The test of a bounded mean keeps its error probabilities, however often it is asked and whatever the numbers are."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_the_simulation_finds_a_test_that_looks_again_and_again_with_a_fixed_bou
 
 
 def test_prompts_that_differ_in_groups_are_fewer_than_they_seem() -> None:
-    # The limit that docs/how-to/quality.md states: such prompts break the promise, so a file needs prompts of many kinds.
+    # The limit that docs/how-to/quality.md states: such prompts break the promise.
     wrong = crossings(sticky, lambda seen: seen.above(0) >= -math.log(LEVEL), 1000)
     assert wrong > binom.isf(WRONG, 1000, LEVEL)
 
