@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from inferencepool_rollout.kube.snapshot import Pool
+from inferencepool_rollout.kube.snapshot import Pod, Pool
 from inferencepool_rollout.preflight.check import Check
 from inferencepool_rollout.preflight.facts import Facts
 
@@ -23,6 +23,7 @@ def checks(facts: Facts) -> Iterator[Check]:
             yield _conditions(name, pool)
     yield _own_pods(facts)
     yield _models(facts)
+    yield _weights(facts)
 
 
 def _ready(name: str, pool: Pool) -> Iterator[Check]:
@@ -88,6 +89,25 @@ def _models(facts: Facts) -> Check:
     if missing:
         return Check("models", f"not served: {', '.join(missing)}", "correct probe.models, or the pool")
     return Check("models", f"both pools have {', '.join(sorted(names[plan.new])) or 'no adapters'}")
+
+
+def _weights(facts: Facts) -> Check:
+    """What each pool was asked to load; all pods of a pool load the same."""
+    told, uneven = [], []
+    for name in (facts.plan.old, facts.plan.new):
+        pool = facts.snapshot.pools[name]
+        loads = sorted({_loads(pod) for pod in (pool.servers if pool else ())} - {""})
+        told.append(f"{name} loads {' and '.join(loads) or 'a model that its arguments do not name'}")
+        uneven += [name] if len(loads) > 1 else []
+    remedy = f"wait until every pod of {' and '.join(uneven)} is of the same template" if uneven else ""
+    return Check("weights", "; ".join(told), remedy)
+
+
+def _loads(pod: Pod) -> str:
+    """A pod's model and revision by its arguments; empty where they name none."""
+    if not pod.model:
+        return ""
+    return f"{pod.model} at revision {pod.revision}" if pod.revision else f"{pod.model}, no revision pinned"
 
 
 def _uneven(name: str, pool: Pool) -> Iterator[str]:

@@ -328,3 +328,33 @@ def test_the_warm_up_gate_asks_for_a_token_before_the_pod_is_ready() -> None:
     program = (CHARTS / "inferencepool/files/warm-up.py").read_text()
     assert probe["exec"]["command"] == ["python3", "-c", program, "8000", "meta-llama/Llama-3.1-8B-Instruct", "30"]
     assert (probe["timeoutSeconds"], probe["failureThreshold"] * probe["periodSeconds"]) == (35, 900)
+
+
+COMMIT = "0e9e39f249a16976918f6564b8830bc894c89659"
+
+
+@pytest.mark.parametrize("preset", ["vllm", "sglang"])
+def test_a_pinned_revision_reaches_the_server_and_silences_the_note(preset: str) -> None:
+    arguments = server({"modelServer": {"preset": preset}, "model": {"revision": COMMIT}})["args"]
+    assert arguments[arguments.index("--revision") + 1] == COMMIT
+    assert "--revision" not in server({"modelServer": {"preset": preset}})["args"]
+
+
+def test_a_custom_server_names_the_revision_in_its_own_arguments() -> None:
+    custom = {**CUSTOM["modelServer"]["custom"], "args": ["--pin={revision}"]}
+    values = {**CUSTOM, "modelServer": {**CUSTOM["modelServer"], "custom": custom}, "model": {"revision": COMMIT}}
+    assert f"--pin={COMMIT}" in server(values)["args"]
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"modelServer": {"preset": "simulator"}}, "modelServer.preset simulator has no argument for it"),
+        (CUSTOM, "modelServer.preset custom has no argument for it; leave it empty, or name {revision}"),
+        ({"model": {"source": {"type": "pvc", "claimName": "models"}}}, "model.source.type is pvc"),
+    ],
+)
+def test_a_revision_that_would_be_ignored_is_refused(values: dict[str, Any], told: str) -> None:
+    model = {**values.get("model", {}), "revision": COMMIT}
+    with pytest.raises(RenderError, match=re.escape(told)):
+        render("inferencepool", "pool-old", {**values, "model": model})

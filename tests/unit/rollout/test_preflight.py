@@ -63,8 +63,8 @@ def test_a_cluster_that_is_right_passes(bench: Bench) -> None:
     assert [str(check) for check in checks.values() if not check.ok] == []
     assert set(checks) == {
         "route", "replicas of pool-old", "endpoint picker of pool-old", "replicas of pool-new",
-        "endpoint picker of pool-new", "pool pool-old", "pool pool-new", "pods", "models", "rights", "precedence",
-        "gateway, food-review",
+        "endpoint picker of pool-new", "pool pool-old", "pool pool-new", "pods", "models", "weights", "rights",
+        "precedence", "gateway, food-review",
     }  # fmt: skip
 
 

@@ -213,3 +213,29 @@ def test_a_key_that_the_plan_lacks_is_named_and_not_printed(facts: Facts, header
     assert why in found.why
     assert "set gateway.headers.Authorization" in found.remedy
     assert "another" not in f"{found.why}{found.remedy}"
+
+
+def loading(facts: Facts, **models: tuple[tuple[str, str], ...]) -> Check:
+    """The row about weights where the pods of each pool load these models at these revisions."""
+    pools = {}
+    for name, loaded in models.items():
+        made = pool(f"pool-{name}", *(f"{name}-{n}" for n in range(len(loaded))))
+        servers = tuple(
+            replace(pod, model=model, revision=revision)
+            for pod, (model, revision) in zip(made.servers, loaded, strict=True)
+        )
+        pools[f"pool-{name}"] = replace(made, servers=servers)
+    changed = replace(facts, snapshot=replace(facts.snapshot, pools=pools))
+    return next(check for check in preflight(changed) if check.name == "weights")
+
+
+def test_what_each_pool_loads_is_told_and_a_missing_pin_too(facts: Facts) -> None:
+    row = loading(facts, old=(("llama", "abc"),), new=(("llama", ""),))
+    assert row.ok
+    assert row.why == "pool-old loads llama at revision abc; pool-new loads llama, no revision pinned"
+
+
+def test_pods_of_one_pool_that_load_different_weights_are_refused(facts: Facts) -> None:
+    row = loading(facts, old=(("llama", "abc"),), new=(("llama", "abc"), ("llama", "def")))
+    assert not row.ok
+    assert "pool-new" in row.remedy

@@ -6,6 +6,9 @@
 {{- include "inferencepool.checkDrain" . }}
 {{- include "inferencepool.checkRollingUpdate" . }}
 {{- include "inferencepool.checkModelSource" . }}
+{{- if .Values.model.revision }}
+  {{- include "inferencepool.checkRevision" . }}
+{{- end }}
 {{- if .Values.accelerator.preset }}
   {{- include "inferencepool.checkAccelerator" . }}
 {{- end }}
@@ -53,6 +56,19 @@
 {{- end }}
 {{- if and .Values.modelServer.warmUp.enabled (not $preset.warmUpCommand) }}
   {{- fail (printf "modelServer.warmUp.enabled asks for a first token from inside the container, but the image of modelServer.preset %s has no HTTP client for the warm-up request; set modelServer.warmUp.enabled=false" $name) }}
+{{- end }}
+{{- end }}
+
+{{- /* Fails if model.revision would be ignored. */}}
+{{- define "inferencepool.checkRevision" -}}
+{{- $preset := include "inferencepool.modelServer" . | fromJson }}
+{{- $server := .Values.modelServer }}
+{{- $takes := or $preset.revisionArgs (and (eq $server.preset "custom") (contains "{revision}" (join " " $server.custom.args))) }}
+{{- if ne .Values.model.source.type "hub" }}
+  {{- fail (printf "model.revision is %s, but model.source.type is %s, whose weights are those that lie there; leave it empty" .Values.model.revision .Values.model.source.type) }}
+{{- end }}
+{{- if not $takes }}
+  {{- fail (printf "model.revision is %s, but modelServer.preset %s has no argument for it; leave it empty, or name {revision} in the arguments of a custom server" .Values.model.revision $server.preset) }}
 {{- end }}
 {{- end }}
 

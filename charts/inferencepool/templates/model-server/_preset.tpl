@@ -23,6 +23,7 @@
     {{- $_ := set $preset "args" (concat $preset.args .args) }}
   {{- end }}
 {{- end }}
+{{- $revisionArgs := ternary ($preset.revisionArgs | default list) list (ne .Values.model.revision "") }}
 {{- $hasStages := ne (int .Values.modelServer.pipelineParallelSize) 1 }}
 {{- $pipelineArgs := ternary ($preset.pipelineArgs | default list) list $hasStages }}
 {{- $hasCopies := ne (int .Values.modelServer.dataParallelSize) 1 }}
@@ -31,7 +32,7 @@
 {{- $acceleratorArgs := dig "args" .Values.modelServer.preset list $accelerator }}
 {{- $loraArgs := ternary list ($preset.loraArgs | default list) (eq (include "inferencepool.loraMode" .) "none") }}
 {{- $loraEnv := get ($preset.loraEnv | default dict) (include "inferencepool.loraMode" .) | default list }}
-{{- $args := concat ($preset.args | default list) $pipelineArgs $dataArgs $loraArgs $acceleratorArgs }}
+{{- $args := concat ($preset.args | default list) $revisionArgs $pipelineArgs $dataArgs $loraArgs $acceleratorArgs }}
 {{- $_ := set $preset "args" $args }}
 {{- $_ := set $preset "loraModes" (include "inferencepool.loraModes" . | fromJsonArray) }}
 {{- $acceleratorEnv := dig "env" .Values.provider list $accelerator }}
@@ -48,6 +49,7 @@
 {{- dict
   "modelPath" (include "inferencepool.modelPath" .)
   "model" .Values.model.name
+  "revision" .Values.model.revision
   "tokenizer" .Values.model.tokenizer
   "port" (toString .Values.pool.targetPort)
   "tensorParallelSize" (include "inferencepool.tensorParallelSize" .)
