@@ -11,7 +11,7 @@ from inferencepool_rollout.report.data import report
 from inferencepool_rollout.report.page import page
 from kit.charts import ROOT
 from kit.plans import plan_of
-from unit.rollout.run_logs import rolled_back
+from kit.run_logs import rolled_back
 
 FILE = ROOT / "docs/sample-report.html"
 

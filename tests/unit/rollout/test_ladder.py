@@ -83,7 +83,7 @@ def test_the_rate_that_one_server_holds_is_found(tmp_path: Path, gateway: Server
     plan = plan_for(tmp_path, gateway.url, peak=4 * HOLDS)
     climbing = ladder(plan, tmp_path)
     found = climbing.climb(plan.steps[0], plan.capacity.peak if plan.capacity else 0)
-    assert HOLDS / 2 <= found.held <= HOLDS * 1.02, found
+    assert 0.99 * HOLDS / 2 <= found.held <= HOLDS * 1.02, found
     assert (found.replicas, found.per_replica) == (1, found.held)
     assert "beyond TTFT 400ms" in found.stopped
     assert server.led == {"new"}, "no request to the old pool, and none to the weighted rule"

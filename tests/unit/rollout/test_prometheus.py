@@ -21,8 +21,8 @@ from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.plan import Plan, Prometheus, Query, Unit
 from kit.plans import TEXT, altered, plan_of
 from kit.prometheus_tools import program
+from kit.run_logs import Recorded
 from kit.wait import wait_until
-from unit.rollout.run_logs import Recorded
 
 SECONDS = 60
 RATIO = "sum(errors{pool='$new', namespace='$namespace'}) / sum(requests{pool='$new'})"

@@ -16,7 +16,7 @@ from inferencepool_rollout.report.data import report
 from inferencepool_rollout.report.figures import drawn
 from inferencepool_rollout.report.page import NARROW, STEP, WIDE
 from kit.plans import TEXT, plan_of
-from unit.rollout.run_logs import rolled_back
+from kit.run_logs import rolled_back
 
 LONG = {"pool-old": f"old-{'a' * 49}", "pool-new": f"new-{'b' * 49}"}
 """Names of 53 characters, the most that Helm takes for a release."""

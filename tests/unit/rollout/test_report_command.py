@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from inferencepool_rollout.cli import app
 from inferencepool_rollout.failure import Failure
 from kit.plans import plan_of
-from unit.rollout.run_logs import refused
+from kit.run_logs import refused
 
 Report = Callable[..., Any]
 

@@ -22,7 +22,7 @@ from inferencepool_rollout.report.figures import write_picture
 from inferencepool_rollout.report.page import page
 from kit.charts import ROOT
 from kit.plans import altered, plan_of
-from unit.rollout.run_logs import Recorded, done, refused, rolled_back
+from kit.run_logs import Recorded, done, refused, rolled_back
 
 SCHEMA = ROOT / "scripts/inferencepool_rollout/report/report.schema.json"
 

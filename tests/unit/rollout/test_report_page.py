@@ -14,7 +14,7 @@ from inferencepool_rollout.report.page import page
 from inferencepool_rollout.report.theme import COLOURS
 from kit.browser import Shown, show
 from kit.plans import plan_of
-from unit.rollout.run_logs import Recorded, rolled_back
+from kit.run_logs import Recorded, rolled_back
 
 PHONE, DESK = 390, 1280
 MEASURE = Path(__file__).with_name("report_page.js").read_text()

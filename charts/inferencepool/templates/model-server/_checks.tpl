@@ -63,11 +63,11 @@
 {{- define "inferencepool.checkRevision" -}}
 {{- $preset := include "inferencepool.modelServer" . | fromJson }}
 {{- $server := .Values.modelServer }}
-{{- $takes := or $preset.revisionArgs (and (eq $server.preset "custom") (contains "{revision}" (join " " $server.custom.args))) }}
+{{- $isNamed := contains "{revision}" (join " " $server.custom.args) }}
 {{- if ne .Values.model.source.type "hub" }}
   {{- fail (printf "model.revision is %s, but model.source.type is %s, whose weights are those that lie there; leave it empty" .Values.model.revision .Values.model.source.type) }}
 {{- end }}
-{{- if not $takes }}
+{{- if not (or $preset.revisionArgs $isNamed) }}
   {{- fail (printf "model.revision is %s, but modelServer.preset %s has no argument for it; leave it empty, or name {revision} in the arguments of a custom server" .Values.model.revision $server.preset) }}
 {{- end }}
 {{- end }}
