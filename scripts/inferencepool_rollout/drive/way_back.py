@@ -14,7 +14,7 @@ from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.client import ApiFault, Client
 from inferencepool_rollout.kube.route import PoolRef, Route
 from inferencepool_rollout.kube.snapshot import Snapshot, live_route, read_snapshot
-from inferencepool_rollout.plan import Plan
+from inferencepool_rollout.plan.plan import Plan
 from inferencepool_rollout.progress import say
 
 FIELD_MANAGER = "helm"
@@ -49,9 +49,9 @@ class WayBack:
             )
         if not old.can_serve:
             raise Failure(
-                f"{plan.old} cannot take requests back: {len(old.serving)} of {len(old.servers)} model servers and "
-                f"{sum(pod.serving for pod in old.pickers)} of {len(old.pickers)} endpoint pickers are ready. Repair "
-                f"it first: kubectl --namespace {plan.route.namespace} describe inferencepool,pods; then "
+                f"{plan.old} cannot take requests back: {len(old.serving)} of {len(old.staying)} model servers and "
+                f"{sum(pod.serving for pod in old.pickers)} of {len(old.staying_pickers)} endpoint pickers are ready. "
+                f"Repair it first: kubectl --namespace {plan.route.namespace} describe inferencepool,pods; then "
                 "`rollout rollback`",
                 ExitCode.REFUSED,
             )

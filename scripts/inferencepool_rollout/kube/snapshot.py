@@ -90,6 +90,16 @@ class Pool:
         return inference_pool.target_ports(self.manifest)
 
     @property
+    def staying(self) -> tuple[Pod, ...]:
+        """Its model servers, without those on their way out: they take nothing new, and others replace them."""
+        return tuple(pod for pod in self.servers if not pod.leaving)
+
+    @property
+    def staying_pickers(self) -> tuple[Pod, ...]:
+        """The pods of its endpoint picker, in the same way."""
+        return tuple(pod for pod in self.pickers if not pod.leaving)
+
+    @property
     def serving(self) -> tuple[Pod, ...]:
         """Its model servers that are ready."""
         return tuple(pod for pod in self.servers if pod.serving)
@@ -103,8 +113,8 @@ class Pool:
         """Return what the pool is, for people: models, their revisions, images and accelerators of its model servers,
         and how many there are."""
         kinds = {"models": "model", "revisions": "revision", "images": "image", "accelerators": "accelerator"}
-        found = {kind: sorted({getattr(pod, name) for pod in self.servers} - {""}) for kind, name in kinds.items()}
-        return {**found, "replicas": len(self.servers)}
+        found = {kind: sorted({getattr(pod, name) for pod in self.staying} - {""}) for kind, name in kinds.items()}
+        return {**found, "replicas": len(self.staying)}
 
     def metrics_port(self, pod: Pod) -> int | None:
         """Return the port of an endpoint picker's metrics: its Service's port or its container's that is named so."""
