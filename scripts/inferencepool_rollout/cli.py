@@ -35,8 +35,11 @@ from inferencepool_rollout.importer.run import run_import
 from inferencepool_rollout.kube.client import Client
 from inferencepool_rollout.kube.helm import Helm, program
 from inferencepool_rollout.kube.snapshot import live_route, read_route
-from inferencepool_rollout.plan import Plan, Step, shortest_ladder, written
-from inferencepool_rollout.plan import seconds as seconds_of
+from inferencepool_rollout.plan.contradictions import shortest_ladder
+from inferencepool_rollout.plan.plan import Plan
+from inferencepool_rollout.plan.steps import Step
+from inferencepool_rollout.plan.values import seconds as seconds_of
+from inferencepool_rollout.plan.values import written
 from inferencepool_rollout.plan_file import read_plan
 from inferencepool_rollout.preflight import preflight as run_checks
 from inferencepool_rollout.preflight.check import print_checks

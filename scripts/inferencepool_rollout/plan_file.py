@@ -11,9 +11,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from inferencepool_rollout import plan as plans
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.plan import Plan
+from inferencepool_rollout.plan import contradictions as plans
+from inferencepool_rollout.plan.plan import Plan
 from inferencepool_rollout.quality.prompts import read_prompts
 from inferencepool_rollout.quality.verdict import require_enough
 from inferencepool_rollout.workload import checks as workloads

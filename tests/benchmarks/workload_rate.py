@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from benchmarks.result import Result
-from inferencepool_rollout.plan import Workload as Spec
+from inferencepool_rollout.plan.probe import Workload as Spec
 from inferencepool_rollout.traffic.load import Plan
 from inferencepool_rollout.traffic.request import Completion
 from inferencepool_rollout.workload.requests import Workload

@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
-from inferencepool_rollout.plan import Plan
+from inferencepool_rollout.plan.plan import Plan
 from inferencepool_rollout.quality.gate import Gate, Judged
 from kit.completion_servers import serving
 from kit.plans import TEXT, plan_of

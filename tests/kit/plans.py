@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from inferencepool_rollout.plan import Plan
+from inferencepool_rollout.plan.plan import Plan
 from inferencepool_rollout.plan_file import read_plan
 from kit.charts import ROOT
 

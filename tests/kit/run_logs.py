@@ -13,7 +13,8 @@ from inferencepool_rollout.drive.movers.helm import upgrade
 from inferencepool_rollout.drive.run_log import RunLog
 from inferencepool_rollout.evidence.decision import Action, decide
 from inferencepool_rollout.evidence.observed import Observed
-from inferencepool_rollout.plan import Plan, Step
+from inferencepool_rollout.plan.plan import Plan
+from inferencepool_rollout.plan.steps import Step
 from inferencepool_rollout.preflight.check import Check
 
 BEGAN = 1_790_000_000.0

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from inferencepool_rollout.plan import Plan
+from inferencepool_rollout.plan.plan import Plan
 from kit import kubeconform
 from kit.charts import CHARTS, NAMES, ROOT, render
 from kit.plans import TEXT, plan_of

@@ -21,7 +21,8 @@ from inferencepool_rollout.evidence.decision import Decision, Finding, State, de
 from inferencepool_rollout.evidence.observed import Observed
 from inferencepool_rollout.evidence.users import Seen as Counted
 from inferencepool_rollout.kube.helm import Helm
-from inferencepool_rollout.plan import Plan, Unit
+from inferencepool_rollout.plan.plan import Plan
+from inferencepool_rollout.plan.users import Unit
 from inferencepool_rollout.preflight.check import Check, print_checks
 from inferencepool_rollout.traffic.answers import Answer, Answers, Cause
 from inferencepool_rollout.traffic.report import print_answers, print_split

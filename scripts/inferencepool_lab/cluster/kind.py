@@ -50,7 +50,8 @@ def up(docker: Docker, name: str, port: int, workers: int = 0) -> Cluster:
     if workers:
         with step(f"joining {workers} more nodes", "10 s"):
             nodes.join(cluster, bridged=built_here(docker))
-    state.write(name, {"port": port, "container": _container(docker, name)})
+    container = _container(docker, name)
+    state.write(name, {"port": port, "container": container, "started": _started(docker, container)})
     return cluster
 
 
@@ -102,14 +103,21 @@ def _container(docker: Docker, name: str) -> str:
 
 
 def _serves(docker: Docker, name: str, port: int) -> bool:
-    """Whether the cluster that the laboratory recorded runs, on that port, from today's node image."""
+    """Whether the cluster that the laboratory recorded runs since then, on that port, from today's node image.
+
+    One whose node started again, as after a restart of the machine, is not used: its pods are said to be ready for up
+    to a minute before they are.
+    """
     known, container = state.read(name), _container(docker, name)
-    running = f"true {versions().images['node'].name}"
-    return (
-        container != ""
-        and (known.get("container"), known.get("port")) == (container, port)
-        and docker.run("inspect", "--format", "{{.State.Running}} {{.Config.Image}}", container).strip() == running
-    )
+    if container == "" or (known.get("container"), known.get("port")) != (container, port):
+        return False
+    image = docker.run("inspect", "--format", "{{.Config.Image}}", container).strip()
+    return image == versions().images["node"].name and known.get("started") == _started(docker, container)
+
+
+def _started(docker: Docker, container: str) -> str:
+    """When a container started last, in RFC 3339; "" for one that does not run."""
+    return docker.run("inspect", "--format", "{{if .State.Running}}{{.State.StartedAt}}{{end}}", container).strip()
 
 
 def _require_free(port: int) -> None:

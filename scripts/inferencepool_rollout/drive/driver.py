@@ -26,7 +26,8 @@ from inferencepool_rollout.exit_codes import ExitCode
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.client import ApiFault, Client
 from inferencepool_rollout.kube.snapshot import live_route, read_route, read_snapshot
-from inferencepool_rollout.plan import Plan, Step
+from inferencepool_rollout.plan.plan import Plan
+from inferencepool_rollout.plan.steps import Step
 from inferencepool_rollout.preflight import preflight
 from inferencepool_rollout.preflight.check import print_checks
 from inferencepool_rollout.preflight.facts import gather

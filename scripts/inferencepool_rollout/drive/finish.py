@@ -13,7 +13,8 @@ from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.client import Client
 from inferencepool_rollout.kube.helm import Helm
 from inferencepool_rollout.kube.snapshot import Snapshot, read_snapshot
-from inferencepool_rollout.plan import Plan, written
+from inferencepool_rollout.plan.plan import Plan
+from inferencepool_rollout.plan.values import written
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from inferencepool_rollout.evidence.probe import Probe, Stream, probing, streams
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.client import Client
 from inferencepool_rollout.kube.snapshot import read_pools
-from inferencepool_rollout.plan import Plan, Step
+from inferencepool_rollout.plan.plan import Plan
+from inferencepool_rollout.plan.steps import Step
 from inferencepool_rollout.progress import say
 
 POLL_SECONDS = 0.5

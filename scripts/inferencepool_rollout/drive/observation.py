@@ -24,7 +24,8 @@ from inferencepool_rollout.evidence.users import Users
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.client import ASKED_SECONDS, ApiFault, Client
 from inferencepool_rollout.kube.snapshot import read_route
-from inferencepool_rollout.plan import Plan, Step
+from inferencepool_rollout.plan.plan import Plan
+from inferencepool_rollout.plan.steps import Step
 from inferencepool_rollout.progress import say
 
 OBSERVE_SECONDS = 1.0

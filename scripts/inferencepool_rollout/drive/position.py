@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from inferencepool_rollout.kube.route import PoolRef, Route
-from inferencepool_rollout.plan import Plan, Step
+from inferencepool_rollout.plan.plan import Plan
+from inferencepool_rollout.plan.steps import Step
 
 
 class Next(StrEnum):

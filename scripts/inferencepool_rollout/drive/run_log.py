@@ -14,7 +14,7 @@ from pydantic_core import to_json
 
 from inferencepool_rollout.evidence.observed import Observed
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.plan import Plan
+from inferencepool_rollout.plan.plan import Plan
 
 Event = Mapping[str, Any]
 COLUMNS = {

@@ -12,7 +12,8 @@ from rich.table import Column, Table
 from inferencepool_rollout.evidence.decision import Decision, State
 from inferencepool_rollout.evidence.observed import Observed
 from inferencepool_rollout.evidence.users import Seen
-from inferencepool_rollout.plan import Plan, Step
+from inferencepool_rollout.plan.plan import Plan
+from inferencepool_rollout.plan.steps import Step
 from inferencepool_rollout.traffic.quantiles import Floats
 from inferencepool_rollout.traffic.sequential import anytime_interval
 

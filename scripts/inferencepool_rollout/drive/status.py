@@ -14,7 +14,7 @@ from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.client import Client
 from inferencepool_rollout.kube.helm import Helm
 from inferencepool_rollout.kube.snapshot import read_snapshot
-from inferencepool_rollout.plan import Plan
+from inferencepool_rollout.plan.plan import Plan
 from inferencepool_rollout.rows import print_rows
 
 REVISIONS = 5
@@ -38,8 +38,8 @@ def status(plan: Plan, client: Client, mover: Mover, helm: Helm, lease: Lease) -
         "followed": route.followed,
         "pods": {
             name: {
-                "model-server": [pod.serving for pod in (pool.servers if pool else ())],
-                "epp": [pod.serving for pod in (pool.pickers if pool else ())],
+                "model-server": [pod.serving for pod in (pool.staying if pool else ())],
+                "epp": [pod.serving for pod in (pool.staying_pickers if pool else ())],
             }
             for name, pool in snapshot.pools.items()
         },

@@ -9,7 +9,7 @@ from inferencepool_rollout.drive.movers.helm import upgrade
 from inferencepool_rollout.evidence.capacity import rates
 from inferencepool_rollout.evidence.decision import fewest_requests
 from inferencepool_rollout.kube.helm import Helm
-from inferencepool_rollout.plan import Plan
+from inferencepool_rollout.plan.plan import Plan
 from inferencepool_rollout.preflight.capacity import replicas
 
 

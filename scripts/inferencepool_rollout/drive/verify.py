@@ -13,7 +13,7 @@ from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.client import Client
 from inferencepool_rollout.kube.route import Route
 from inferencepool_rollout.kube.snapshot import live_route, read_snapshot
-from inferencepool_rollout.plan import Plan
+from inferencepool_rollout.plan.plan import Plan
 from inferencepool_rollout.traffic import load
 from inferencepool_rollout.traffic.answers import Answers
 from inferencepool_rollout.traffic.request import Completion

@@ -34,7 +34,10 @@ import numpy.typing as npt
 from scipy.special import ndtri
 
 from inferencepool_rollout.evidence.observed import Observed, Unsettled
-from inferencepool_rollout.plan import USERS, ErrorRate, Goodput, Latency, Plan, Step, Unit
+from inferencepool_rollout.plan.objectives import ErrorRate, Goodput, Latency
+from inferencepool_rollout.plan.plan import Plan
+from inferencepool_rollout.plan.steps import Step
+from inferencepool_rollout.plan.users import USERS, Unit
 from inferencepool_rollout.traffic import bursts
 from inferencepool_rollout.traffic.paired import EARLIEST, FEWEST_BEYOND, Paired
 from inferencepool_rollout.traffic.sequential import anytime_interval

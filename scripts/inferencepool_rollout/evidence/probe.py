@@ -12,7 +12,7 @@ from inferencepool_rollout.evidence.observed import InFlight, Observed, joined, 
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.client import ASKED_SECONDS, ApiFault, Client
 from inferencepool_rollout.kube.snapshot import Pool, read_pools
-from inferencepool_rollout.plan import Plan
+from inferencepool_rollout.plan.plan import Plan
 from inferencepool_rollout.traffic import load
 from inferencepool_rollout.traffic.apart import apart
 from inferencepool_rollout.traffic.attribution import picks_of

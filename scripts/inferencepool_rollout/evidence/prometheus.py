@@ -17,7 +17,8 @@ from urllib.request import Request, urlopen
 
 from inferencepool_rollout.evidence.decision import Finding, State
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.plan import Plan, Prometheus, Query, names
+from inferencepool_rollout.plan.plan import Plan
+from inferencepool_rollout.plan.users import Prometheus, Query, names
 
 TIMEOUT_SECONDS = 10
 EVERY_SECONDS = 5.0

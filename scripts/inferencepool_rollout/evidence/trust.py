@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inferencepool_rollout.evidence.observed import Observed
-from inferencepool_rollout.plan import Step
+from inferencepool_rollout.plan.steps import Step
 from inferencepool_rollout.traffic.sequential import anytime_p
 
 SPLIT_ALPHA = 0.001

@@ -40,7 +40,9 @@ from inferencepool_rollout.evidence.scraped import (
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.client import Client
 from inferencepool_rollout.kube.snapshot import Pool
-from inferencepool_rollout.plan import USERS, Latency, Plan, Unit
+from inferencepool_rollout.plan.objectives import Latency
+from inferencepool_rollout.plan.plan import Plan
+from inferencepool_rollout.plan.users import USERS, Unit
 from inferencepool_rollout.traffic.metric_names import EPP, PATHS, SERVERS
 from inferencepool_rollout.traffic.quantiles import Floats
 from inferencepool_rollout.traffic.series import Series
@@ -197,8 +199,8 @@ class Users:
 
 def read_pool(client: Client, pool: Pool) -> tuple[dict[str, Page], str]:
     """Read the pages of a pool's pickers and model servers, by pod: those that can be read, and why another cannot."""
-    asked = [(pod.name, pool.metrics_port(pod), True) for pod in pool.pickers if not pod.leaving]
-    asked += [(pod.name, port, False) for pod in pool.servers if not pod.leaving for port in pool.ports]
+    asked = [(pod.name, pool.metrics_port(pod), True) for pod in pool.staying_pickers]
+    asked += [(pod.name, port, False) for pod in pool.staying for port in pool.ports]
     with ThreadPoolExecutor(AT_ONCE) as threads:
         read = list(threads.map(lambda each: _page(client, pool.ref.namespace, *each), asked))
     pages = {f"{pod}:{port}" if not picks and len(pool.ports) > 1 else pod: page

@@ -20,7 +20,8 @@ from inferencepool_rollout.kube.helm import Helm, Revision
 from inferencepool_rollout.kube.matching import Request, attached, met
 from inferencepool_rollout.kube.route import Route
 from inferencepool_rollout.kube.snapshot import Models, Pool, Snapshot, read_snapshot
-from inferencepool_rollout.plan import Plan, Step
+from inferencepool_rollout.plan.plan import Plan
+from inferencepool_rollout.plan.steps import Step
 from inferencepool_rollout.traffic.load import Plan as LoadPlan
 from inferencepool_rollout.traffic.load import send
 

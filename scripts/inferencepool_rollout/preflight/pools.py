@@ -29,10 +29,12 @@ def checks(facts: Facts) -> Iterator[Check]:
 def _ready(name: str, pool: Pool) -> Iterator[Check]:
     remedy = f"kubectl --namespace {pool.ref.namespace} describe inferencepool {name}, and the pods that it selects"
     ready = len(pool.serving)
-    enough = bool(pool.servers) and ready == len(pool.servers)
-    yield Check(f"replicas of {name}", f"{ready} of {len(pool.servers)} ready", "" if enough else remedy)
+    enough = bool(ready) and ready == len(pool.staying)
+    yield Check(f"replicas of {name}", f"{ready} of {len(pool.staying)} ready", "" if enough else remedy)
     picking = sum(pod.serving for pod in pool.pickers)  # of several replicas only the leader is ready
-    yield Check(f"endpoint picker of {name}", f"{picking} of {len(pool.pickers)} ready", "" if picking else remedy)
+    yield Check(
+        f"endpoint picker of {name}", f"{picking} of {len(pool.staying_pickers)} ready", "" if picking else remedy
+    )
 
 
 def _conditions(name: str, pool: Pool) -> Check:
@@ -96,7 +98,7 @@ def _weights(facts: Facts) -> Check:
     told, uneven = [], []
     for name in (facts.plan.old, facts.plan.new):
         pool = facts.snapshot.pools[name]
-        loads = sorted({_loads(pod) for pod in (pool.servers if pool else ())} - {""})
+        loads = sorted({_loads(pod) for pod in (pool.staying if pool else ())} - {""})
         told.append(f"{name} loads {' and '.join(loads) or 'a model that its arguments do not name'}")
         uneven += [name] if len(loads) > 1 else []
     remedy = f"wait until every pod of {' and '.join(uneven)} is of the same template" if uneven else ""

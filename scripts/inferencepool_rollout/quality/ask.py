@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import aiohttp
 
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.plan import Plan, Quality
+from inferencepool_rollout.plan.answers import Quality
+from inferencepool_rollout.plan.plan import Plan
 from inferencepool_rollout.quality.prompts import Prompt
 from inferencepool_rollout.quality.reply import Reply, read_reply
 from inferencepool_rollout.traffic.answers import Lost

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from inferencepool_rollout.evidence.decision import Action, Decision, State
-from inferencepool_rollout.plan import Plan, Quality
+from inferencepool_rollout.plan.answers import Quality
+from inferencepool_rollout.plan.plan import Plan
 from inferencepool_rollout.progress import say
 from inferencepool_rollout.quality.ask import Asked, Pools, named, pools
 from inferencepool_rollout.quality.judge import score

@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.plan import Judge
+from inferencepool_rollout.plan.answers import Judge
 from inferencepool_rollout.quality.prompts import Prompt
 from inferencepool_rollout.quality.reply import Reply
 

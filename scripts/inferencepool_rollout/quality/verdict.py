@@ -17,7 +17,9 @@ from pydantic.alias_generators import to_camel
 
 from inferencepool_rollout.evidence.decision import Finding, State
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.plan import Drop, LengthRatio, Plan, Unit
+from inferencepool_rollout.plan.objectives import Drop, LengthRatio
+from inferencepool_rollout.plan.plan import Plan
+from inferencepool_rollout.plan.users import Unit
 from inferencepool_rollout.quality.ask import Asked
 from inferencepool_rollout.quality.betting import Bounded, fewest
 from inferencepool_rollout.quality.prompts import Prompt

@@ -18,7 +18,7 @@ from inferencepool_rollout.evidence.decision import Finding
 from inferencepool_rollout.evidence.observed import NOBODY, Observed, joined
 from inferencepool_rollout.evidence.trust import SPLIT_ALPHA
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.plan import Plan
+from inferencepool_rollout.plan.plan import Plan
 from inferencepool_rollout.report.answers import Answers, answers
 from inferencepool_rollout.traffic.quantiles import Floats, lower_bound, upper_bound
 from inferencepool_rollout.traffic.sequential import anytime_interval

@@ -87,7 +87,7 @@ def picks_of(client: Client, pool: Pool) -> int:
     A pod that is on its way out gets nothing new and does not count. Only what was gained between two readings means
     anything. Raises Failure, with the reason, if the count is not known.
     """
-    pods = [pod for pod in pool.pickers if not pod.leaving]
+    pods = pool.staying_pickers
     if not pods:
         raise Failure(f"no {PICKS.what} of {pool.ref}: its endpoint picker's Service selects no pod")
     ports = [(pod.name, pool.metrics_port(pod)) for pod in pods]
@@ -106,7 +106,7 @@ def served_of(client: Client, pool: Pool) -> int:
     Shows which pool answered where answers do not name their pod, as those of vLLM itself. Health checks and warm-ups
     that ask for completions count too.
     """
-    pods = [pod.name for pod in pool.servers if not pod.leaving]
+    pods = [pod.name for pod in pool.staying]
     if not pods:
         raise Failure(f"no {SERVED.what} of {pool.ref}: it selects no pod")
     return _sum(client, pool, [(name, port) for name in pods for port in pool.ports], SERVED)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.plan import Lengths, Plan
+from inferencepool_rollout.plan.plan import Plan
+from inferencepool_rollout.plan.probe import Lengths
 from inferencepool_rollout.workload.trace import read_trace
 
 At = tuple[str | int, ...]

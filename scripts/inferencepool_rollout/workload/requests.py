@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from inferencepool_rollout import plan
+from inferencepool_rollout.plan import probe as plan
 from inferencepool_rollout.traffic.request import Completion
 from inferencepool_rollout.workload.trace import BLOCK_TOKENS, Trace
 from inferencepool_rollout.workload.words import HEAD, WORDS, text

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from inferencepool_rollout.evidence.decision import State, latency_state
-from inferencepool_rollout.plan import Latency
+from inferencepool_rollout.plan.objectives import Latency
 from inferencepool_rollout.traffic.paired import Paired
 from inferencepool_rollout.traffic.series import Series
 from kit.verdict.judges import Judge, driver

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from inferencepool_rollout.evidence.decision import latency_state
-from inferencepool_rollout.plan import Latency
+from inferencepool_rollout.plan.objectives import Latency
 from inferencepool_rollout.traffic.paired import Paired
 from inferencepool_rollout.traffic.series import Series
 from kit.verdict.servers import Floats

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from inferencepool_rollout.evidence.decision import Action, State
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.plan import Plan
+from inferencepool_rollout.plan.plan import Plan
 from inferencepool_rollout.quality.ask import pools
 from inferencepool_rollout.quality.gate import Gate
 from inferencepool_rollout.quality.prompts import Prompt, read_prompts

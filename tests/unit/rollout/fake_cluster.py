@@ -22,7 +22,7 @@ from inferencepool_rollout.kube.apis import PODS, POOLS, ROUTES, SERVICES, Api
 from inferencepool_rollout.kube.client import ApiFault, Client, Manifest
 from inferencepool_rollout.kube.helm import OVERWRITE, Helm
 from inferencepool_rollout.kube.route import Route
-from inferencepool_rollout.plan import Plan
+from inferencepool_rollout.plan.plan import Plan
 from inferencepool_rollout.traffic import load
 from inferencepool_rollout.traffic.answers import Answer, Answers, Cause
 from inferencepool_rollout.traffic.request import Completion

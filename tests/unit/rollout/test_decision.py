@@ -14,7 +14,8 @@ from scipy.stats import binom
 
 from inferencepool_rollout.evidence.decision import Action, State, decide, fewest_requests, judge_errors, judge_latency
 from inferencepool_rollout.evidence.observed import InFlight, Observed, Unsettled, joined
-from inferencepool_rollout.plan import ErrorRate, Latency, Plan
+from inferencepool_rollout.plan.objectives import ErrorRate, Latency
+from inferencepool_rollout.plan.plan import Plan
 from inferencepool_rollout.traffic.quantiles import log_e_above, lower_bound, upper_bound
 from inferencepool_rollout.traffic.series import Series
 from kit.plans import altered, plan_of

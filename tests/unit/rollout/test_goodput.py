@@ -11,7 +11,8 @@ from scipy.stats import binom
 
 from inferencepool_rollout.evidence.decision import Action, State, decide, judge
 from inferencepool_rollout.evidence.observed import NOBODY, Observed
-from inferencepool_rollout.plan import Goodput, Plan
+from inferencepool_rollout.plan.objectives import Goodput
+from inferencepool_rollout.plan.plan import Plan
 from kit.plans import altered, plan_of
 
 RUNS, REQUESTS, LOOKS = 200, 3000, (100, 200, 400, 800, 1500, 3000)

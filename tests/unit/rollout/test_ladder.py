@@ -17,7 +17,7 @@ from inferencepool_rollout.evidence.capacity import RUNGS, Capacity, Rung, last_
 from inferencepool_rollout.evidence.decision import State
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.snapshot import Snapshot
-from inferencepool_rollout.plan import Plan
+from inferencepool_rollout.plan.plan import Plan
 from inferencepool_rollout.preflight.capacity import checks
 from inferencepool_rollout.preflight.facts import Facts
 from inferencepool_rollout.report.data import report

@@ -10,7 +10,8 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.plan import Plan, seconds, written
+from inferencepool_rollout.plan.plan import Plan
+from inferencepool_rollout.plan.values import seconds, written
 from inferencepool_rollout.plan_file import read_plan
 from kit.plans import TEXT, plan_of
 from kit.scenarios import PLANS

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from inferencepool_rollout.drive.position import Next, Position, Record, following, position
-from inferencepool_rollout.plan import Plan
+from inferencepool_rollout.plan.plan import Plan
 from kit.plans import plan_of
 from unit.rollout.live_routes import backend, route, rule
 

@@ -11,7 +11,8 @@ from aiohttp import web
 
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.client import Client
-from inferencepool_rollout.plan import Plan, Prometheus, Query, Unit
+from inferencepool_rollout.plan.plan import Plan
+from inferencepool_rollout.plan.users import Prometheus, Query, Unit
 from inferencepool_rollout.preflight import preflight
 from inferencepool_rollout.preflight.capacity import replicas
 from inferencepool_rollout.preflight.check import Check
@@ -144,7 +145,7 @@ def models_unread(said: Said) -> None:
         (route_refused, "route", "backend pool-new not found", "parentRefs"),
         (route_of_no_gateway, "route", "no gateway has taken it up", "allowedRoutes"),
         (model_server_not_ready, "replicas of pool-new", "0 of 1 ready", "describe inferencepool"),
-        (model_server_leaving, "replicas of pool-old", "0 of 1 ready", "describe inferencepool"),
+        (model_server_leaving, "replicas of pool-old", "0 of 0 ready", "describe inferencepool"),
         (no_picker, "endpoint picker of pool-new", "0 of 0 ready", "describe inferencepool"),
         (no_service, "endpoint picker of pool-new", "0 of 0 ready", "describe inferencepool"),
         (no_pool, "pool pool-new", "there is no such InferencePool", "helm install pool-new"),
@@ -164,6 +165,14 @@ def test_what_is_wrong_fails_its_check(
     assert check in failed
     assert why in failed[check].why
     assert remedy in failed[check].remedy
+
+
+def test_a_model_server_on_its_way_out_is_no_replica(bench: Bench) -> None:
+    """As after an update of the pool, whose former pods drain for minutes."""
+    pod = bench.said.pod("pool-old", "model-server")
+    meta = {**pod["metadata"], "name": "pool-old-before", "deletionTimestamp": "2026-11-25T03:00:00Z"}
+    bench.said.objects[PODS]["items"].append({**pod, "metadata": meta, "status": {"phase": "Running"}})
+    assert bench.failed() == {}
 
 
 def test_an_adapter_is_the_same_by_its_own_name_and_by_that_of_sglang(bench: Bench) -> None:

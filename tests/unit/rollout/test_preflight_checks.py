@@ -11,7 +11,7 @@ import pytest
 from inferencepool_rollout.kube.helm import Revision
 from inferencepool_rollout.kube.route import Route
 from inferencepool_rollout.kube.snapshot import Models, Pod, Pool, Snapshot
-from inferencepool_rollout.plan import Plan
+from inferencepool_rollout.plan.plan import Plan
 from inferencepool_rollout.preflight import preflight
 from inferencepool_rollout.preflight.check import Check
 from inferencepool_rollout.preflight.facts import Asked, Facts, Right, unlocked

@@ -18,7 +18,8 @@ from inferencepool_rollout.evidence import prometheus as module
 from inferencepool_rollout.evidence.decision import Action, Finding, State, decide
 from inferencepool_rollout.evidence.prometheus import Watch, ask, filled
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.plan import Plan, Prometheus, Query, Unit
+from inferencepool_rollout.plan.plan import Plan
+from inferencepool_rollout.plan.users import Prometheus, Query, Unit
 from kit.plans import TEXT, altered, plan_of
 from kit.prometheus_tools import program
 from kit.run_logs import Recorded

@@ -15,7 +15,7 @@ from matplotlib.image import imread
 from inferencepool_rollout.drive.run_log import RunLog, json_text, read_log
 from inferencepool_rollout.evidence.users import Seen
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.plan import Plan
+from inferencepool_rollout.plan.plan import Plan
 from inferencepool_rollout.report.data import Report, report
 from inferencepool_rollout.report.document import document
 from inferencepool_rollout.report.figures import write_picture

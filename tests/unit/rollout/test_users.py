@@ -16,8 +16,8 @@ from inferencepool_rollout.evidence.users import EVERY_SECONDS, Users, read_pool
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.client import Client
 from inferencepool_rollout.kube.snapshot import Snapshot
-from inferencepool_rollout.plan import Plan
-from inferencepool_rollout.plan import Users as Spec
+from inferencepool_rollout.plan.plan import Plan
+from inferencepool_rollout.plan.users import Users as Spec
 from inferencepool_rollout.preflight import users as section
 from inferencepool_rollout.preflight.facts import Facts
 from inferencepool_rollout.report.data import NOTHING

@@ -18,7 +18,7 @@ from inferencepool_rollout.drive.way_back import WayBack
 from inferencepool_rollout.exit_codes import ExitCode
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.apis import POOLS
-from inferencepool_rollout.plan import Plan
+from inferencepool_rollout.plan.plan import Plan
 from kit.plans import plan_of
 from unit.rollout.fake_cluster import FakeClient, FakeCluster, FakeHelm, gives_all_to_old
 from unit.rollout.live_routes import rule as route_rule

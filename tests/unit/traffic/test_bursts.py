@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import binom
 
 from inferencepool_rollout.evidence.decision import judge_errors
-from inferencepool_rollout.plan import ErrorRate
+from inferencepool_rollout.plan.objectives import ErrorRate
 from inferencepool_rollout.traffic.bursts import cluster_sizes, effect, mean_size
 
 RUNS, REQUESTS = 40, 12_000

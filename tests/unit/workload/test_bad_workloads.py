@@ -10,7 +10,7 @@ import pytest
 from inferencepool_rollout.evidence.probe import streams
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.snapshot import Models, Pod, Pool, Snapshot
-from inferencepool_rollout.plan import Plan
+from inferencepool_rollout.plan.plan import Plan
 from inferencepool_rollout.preflight import workload as section
 from inferencepool_rollout.preflight.facts import Facts
 from inferencepool_rollout.workload.trace import read_trace

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare, expon, kstest, lognorm
 
-from inferencepool_rollout.plan import Workload as Spec
+from inferencepool_rollout.plan.probe import Workload as Spec
 from inferencepool_rollout.traffic.load import Plan, send
 from inferencepool_rollout.traffic.request import Completion
 from inferencepool_rollout.workload.requests import Workload

@@ -22,7 +22,7 @@ from inferencepool_rollout.drive.movers.values_file import (
 )
 from inferencepool_rollout.drive.position import Record
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.plan import Plan
+from inferencepool_rollout.plan.plan import Plan
 
 PLACES = {
     "HelmRelease": "spec.values.weights.{}",

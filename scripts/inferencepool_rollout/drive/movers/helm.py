@@ -10,7 +10,8 @@ from inferencepool_rollout.drive.position import Record
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.helm import PENDING, SERVED, Helm, Revision
 from inferencepool_rollout.kube.route import Route
-from inferencepool_rollout.plan import CHART_MAX_STEP, Plan
+from inferencepool_rollout.plan.places import CHART_MAX_STEP
+from inferencepool_rollout.plan.plan import Plan
 from inferencepool_rollout.progress import say
 
 FREE_SECONDS = 30.0
