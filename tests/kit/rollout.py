@@ -54,9 +54,9 @@ POOLS = {  # the simulator's arguments, as some pools have them
     "pool-bad": ("--failure-injection-rate", "33", "--failure-types", "server_error"),
     "pool-echo": ("--mode", "echo"),
     "pool-echo-2": ("--mode", "echo"),
-    # One request alone takes 0.25 s; 8 at once take 30 times as long.
+    # One request alone takes 0.25 s and 8 at once take 1 s, so that it holds at most 8 requests/s.
     "pool-loaded": (
-        "--time-to-first-token", "50ms", "--inter-token-latency", "10ms", "--time-factor-under-load", "30",
+        "--time-to-first-token", "50ms", "--inter-token-latency", "10ms", "--time-factor-under-load", "4",
         "--max-num-seqs", "8",
     ),
     "pool-slow": ("--time-to-first-token", "3s", "--max-num-seqs", "64"),

@@ -12,7 +12,8 @@ def checks(facts: Facts) -> Iterator[Check]:
     """Yield a row for each kind of request."""
     for each in facts.asked:
         why, remedy = _judged(facts, each)
-        yield Check(f"gateway, {each.name}", why, remedy)
+        lost = f"; {each.failed} request{'s' * (each.failed > 1)} lost" if each.failed else ""
+        yield Check(f"gateway, {each.name}", f"{why}{lost}", remedy)
 
 
 def _judged(facts: Facts, each: Asked) -> tuple[str, str]:

@@ -15,8 +15,10 @@ from kit.route import CHART, Release
 STALL_SECONDS = 60
 IN_PROGRESS = "another operation .* is in progress"
 ROLLBACK_ON_FAILURE = {"helm3": "--atomic", "helm4": "--rollback-on-failure"}
-# Two references to one Gateway without section names: valid to the chart, refused by the API server.
-REFUSED_BY_THE_API = ("--set-json", 'parentRefs=[{"name": "inference-gateway"}, {"name": "inference-gateway"}]')
+LISTENER = '"name": "inference-gateway", "sectionName": "http"'
+TWICE = f'[{{{LISTENER}}}, {{{LISTENER}, "port": 80}}]'
+REFUSED_BY_THE_API = ("--set-json", f"parentRefs={TWICE}")
+"""Parents that the chart tells apart by their port; the API of the standard channel does not."""
 
 
 def start_upgrade(release: Release, percent: int, kubeconfig: Path) -> subprocess.Popen[str]:

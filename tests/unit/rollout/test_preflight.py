@@ -209,6 +209,20 @@ def test_a_gateway_that_does_not_answer_well_fails(bench: Bench) -> None:
         assert "out of cheese" in bench.failed()["gateway, food-review"].why
 
 
+def test_a_pool_that_loses_some_requests_is_reached_and_the_row_counts_them(bench: Bench) -> None:
+    """Whether they are too many is for the steps to judge, with error probabilities."""
+    answered, turns = by(bench.said, "pool-old"), iter([error_500, error_500])
+
+    async def answered_at_third(request: web.Request) -> web.StreamResponse:
+        return await next(turns, answered)(request)
+
+    with serving(answered_at_third) as gateway:
+        bench.plan = altered(bench.plan, gateway=altered(bench.plan.gateway, url=gateway.url))
+        row = bench.checks()["gateway, food-review"]
+    assert row.ok
+    assert row.why == "answered by pool-old; 2 requests lost"
+
+
 def test_a_prometheus_that_does_not_answer_fails(bench: Bench) -> None:
     query = Query(name="users' errors", query="up", unit=Unit.SHARE, accept=0.01)
     bench.plan = altered(bench.plan, prometheus=Prometheus(url="http://127.0.0.1:1", queries=(query,)))
