@@ -94,10 +94,11 @@ class _Side:
         ]
         restarts = sum(page.restarted(self.pages[pod]) for pod, page in pages.items() if pod in self.pages)
         self.pages |= pages
-        waiting = [page.waiting for page in pages.values() if page.waiting is not None]
+        queues = [page.waiting for page in pages.values() if page.waiting is not None]
+        waiting = float(np.mean(queues)) if queues else self.seen.waiting
         if not self.begun:
             self.begun = True
-            self.seen = replace(self.seen, waiting=float(np.mean(waiting)) if waiting else 0.0)
+            self.seen = replace(self.seen, waiting=waiting)
             return
         requests, errors = (round(sum(getattr(page, name) for page in gained)) for name in ("requests", "errors"))
         self.failures.append(np.arange(max(requests, errors)) < errors)
@@ -111,7 +112,7 @@ class _Side:
             self.observed.setdefault(metric, []).append((ended, Within(found.low[mixed], found.high[mixed])))
         self.seen = replace(
             self.seen, requests=self.seen.requests + requests, errors=self.seen.errors + errors,
-            waiting=float(np.mean(waiting)) if waiting else 0.0, latency={**self.seen.latency, **latency},
+            waiting=waiting, latency={**self.seen.latency, **latency},
             restarts=self.seen.restarts + restarts,
         )  # fmt: skip
 
@@ -188,8 +189,11 @@ class Users:
 
     def _queue(self, now: float) -> Finding:
         assert self._plan.users and self._plan.users.queue
-        queue, waiting = self._plan.users.queue, self._sides["new"].seen.waiting
-        if waiting <= queue.accept:
+        queue, seen = self._plan.users.queue, self._sides["new"].seen
+        waiting = seen.waiting
+        if seen.unread:
+            state = State.OPEN
+        elif waiting <= queue.accept:
             self._full_since, state = math.nan, State.KEPT
         else:
             self._full_since = now if math.isnan(self._full_since) else self._full_since

@@ -150,6 +150,19 @@ def test_a_queue_rolls_back_once_it_has_lasted(pools: Pools) -> None:
     assert states == [State.OPEN, State.OPEN, State.OPEN, State.VIOLATED]
 
 
+def test_a_queue_that_cannot_be_read_any_more_is_not_said_to_be_kept(plan: Plan, pools: Pools) -> None:
+    """Its step is held at its end, and says why."""
+    kept = tuple(after(pools, 40).values())
+    for name in ("new-1", "new-2"):
+        pools.pods[name] = "not a page of metrics"
+    found = pools.reading()
+    assert found["users' queue"].state is State.OPEN
+    assert "new-1" in pools.users.seen()["new"].unread
+    step = altered(plan.steps[0], requests=0)
+    for others, action in ((kept, Action.PROMOTE), (tuple(found.values()), Action.HOLD)):
+        assert decide(plan, step, NOTHING, step.longest, "", others).action is action
+
+
 def test_without_users_requests_nothing_is_decided(pools: Pools) -> None:
     found = after(pools, 5, requests=0)
     assert {found[f"users' {name}"].state for name in ("error rate",)} == {State.OPEN}
