@@ -84,7 +84,7 @@ class Tools:
         """Make them for a plan's file; `values` is a file that a GitOps tool applies, `at` the weight's place in it."""
         plan = read_plan(file)
         if at and not values:
-            raise Failure("--at names a place in the file of --gitops; give that too")
+            raise Failure("--at needs --gitops FILE: it names a place in that file")
         if not values:
             program()
         client = Client(context)
@@ -128,8 +128,8 @@ def run(
     file: File,
     context: Context = "",
     log: Log = None,
-    again: Annotated[bool, typer.Option(help="start a rollout that was rolled back once more")] = False,
-    resume: Annotated[bool, typer.Option(help="take back a hold first")] = False,
+    again: Annotated[bool, typer.Option(help="start again a rollout that was rolled back")] = False,
+    resume: Annotated[bool, typer.Option(help="end a hold first")] = False,
     dry_run: DryRun = False,
     values: GitOps = None,
     at: At = "",
@@ -142,7 +142,7 @@ def run(
         if resume:
             tools.lease.hold("")
         if reason := tools.lease.on_hold():
-            raise Failure(f"the rollout is on hold ({reason}); go on with `rollout run --resume`", ExitCode.HELD)
+            raise Failure(f"the rollout is on hold ({reason}); continue with `rollout run --resume`", ExitCode.HELD)
         code = tools.driver(log, stopped).run(again)
     raise typer.Exit(code)
 
@@ -152,7 +152,9 @@ def judge_answers(file: File, context: Context = "", log: Log = None) -> None:
     """Ask both pools the plan's prompts and judge the answers; no weight is moved."""
     tools = Tools.of(file, context)
     if tools.plan.quality is None:
-        raise Failure("the plan has no `quality`, which names the prompts", ExitCode.REFUSED)
+        raise Failure(
+            "the plan has no key `quality`; add it, with the file of prompts in quality.prompts", ExitCode.REFUSED
+        )
     with deferred_interrupt() as stopped:
         driver = tools.driver(log, stopped)
         driver.begin()
@@ -168,8 +170,8 @@ def judge_answers(file: File, context: Context = "", log: Log = None) -> None:
 def show_status(
     file: File,
     context: Context = "",
-    watch: Annotated[bool, typer.Option(help="again every 2 s")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="for machines")] = False,
+    watch: Annotated[bool, typer.Option(help="repeat every 2 s")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
     """Show where the rollout stands."""
     tools = Tools.of(file, context)
@@ -205,8 +207,8 @@ def report(
     file: File,
     log: Log = None,
     out: Annotated[Path | None, typer.Option(help="file to write; report.html or report.png by default")] = None,
-    png: Annotated[bool, typer.Option("--png", help="the charts as a picture")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="for machines, as report.schema.json says")] = False,
+    png: Annotated[bool, typer.Option("--png", help="write the charts as a PNG picture")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, as report.schema.json describes it")] = False,
     texts: Annotated[bool, typer.Option("--texts", help="show prompts and answers that differ")] = False,
 ) -> None:
     """Show the last rollout by its run log: a page that needs nothing else, a picture, or JSON."""
@@ -219,7 +221,7 @@ def report(
 def hold(file: File, context: Context = "", reason: Annotated[str, typer.Option()] = "by hand") -> None:
     """Stop a running driver at its present step, and let none begin until `run --resume` or `promote`."""
     Tools.of(file, context).lease.hold(reason)
-    CONSOLE.print("on hold; go on with `rollout run --resume`, back with `rollout rollback`")
+    CONSOLE.print("on hold; continue with `rollout run --resume`, or go back with `rollout rollback`")
 
 
 @app.command()
@@ -243,7 +245,7 @@ def finish_rollout(
     file: File,
     context: Context = "",
     log: Log = None,
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask for confirmation")] = False,
     dry_run: DryRun = False,
 ) -> None:
     """Delete the old release, once the new pool has had all requests for the plan's soak and nothing needs the old."""
@@ -267,11 +269,13 @@ def finish_rollout(
 @app.command("import")
 def import_route(
     route: Annotated[str, typer.Argument(help="HTTPRoute that leads to the pools")],
-    namespace: Annotated[str, typer.Option("--namespace", "-n", help="its namespace")] = "default",
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="namespace of the HTTPRoute")] = "default",
     context: Context = "",
-    output: Annotated[Path, typer.Option("--output", "-o", help="folder of the files")] = Path("imported"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="folder to write the files into")] = Path("imported"),
     charts: Annotated[Path, typer.Option(help="folder of the two charts")] = Path("charts"),
-    allow_restart: Annotated[bool, typer.Option("--allow-restart", help="even if pods would restart")] = False,
+    allow_restart: Annotated[
+        bool, typer.Option("--allow-restart", help="write the files even if pods would restart")
+    ] = False,
 ) -> None:
     """Write values and commands by which Helm adopts a route and its pools that others made, no pod restarted."""
     run_import(route, namespace, context, output, charts, allow_restart, CONSOLE)
@@ -282,7 +286,7 @@ def profile(
     file: File,
     context: Context = "",
     log: Log = None,
-    longest: Annotated[str, typer.Option(help="time for all rates, like 10m; each takes an eighth at most")] = "10m",
+    longest: Annotated[str, typer.Option(help="longest time for all eight rates, for example 10m")] = "10m",
 ) -> None:
     """Measure what one replica of the new pool holds, while it has no weight, and write it into the plan."""
     tools = Tools.of(file, context)
@@ -296,7 +300,10 @@ def profile(
     with deferred_interrupt() as stopped, tools.lease.held():
         live = live_route(tools.client, plan.route.namespace, plan.route.release)
         if share := live.percent(pool_refs(plan, live)[1]):
-            raise Failure(f"{plan.new} serves {share:g} % of the users, whom the load would harm; profile it before")
+            raise Failure(
+                f"{plan.new} serves {share:g} % of all requests, which the load of a profile would slow down; "
+                "profile a pool while its weight is 0"
+            )
         driver = tools.driver(log, stopped)
         driver.begin()
         step = Step(percent=0, burn_in=written(seconds / 3), longest=written(seconds))  # type: ignore[arg-type]

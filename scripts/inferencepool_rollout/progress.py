@@ -19,7 +19,7 @@ def step(what: str, usually: str = "") -> Iterator[None]:
 
     def remind() -> None:
         while not ended.wait(60):
-            say(f"{what}: still at it after {time.monotonic() - started:.0f} s{hint}")
+            say(f"{what}: still running after {time.monotonic() - started:.0f} s{hint}")
 
     reminder = threading.Thread(target=remind, daemon=True)
     reminder.start()

@@ -86,7 +86,7 @@ class Driver:
         self.begin()
         step = following(self.plan, self.where())
         if step is None:
-            raise Failure("the rollout stands at its last step; `rollout finish` ends it")
+            raise Failure("the last step is reached; `rollout finish` deletes the old pool")
         if not self.may_move(step):
             return ExitCode.REFUSED
         self.lease.require()
@@ -155,7 +155,7 @@ class Driver:
             decision = self._step_0(self.plan.steps[0])
         elif at.next is not Next.START and at.step >= 0:
             step = self.plan.steps[at.step]
-            say(f"going on at {step.percent} %, which is judged anew")
+            say(f"continuing at {step.percent} %; the step is judged again from its start")
             decision = self._judged(step, moving=False)
         while decision.action is Action.PROMOTE:
             target = following(self.plan, at)
@@ -238,7 +238,9 @@ class Driver:
         command = list(self.mover.command(target.percent))
         self.mover.move(target.percent)
         self.log.write("asked", percent=target.percent, command=command)
-        self.console.print(f"wrote {command[0]}; commit it, and run this again when it is applied", markup=False)
+        self.console.print(
+            f"wrote {command[0]}; commit it, and run this command again once it is applied", markup=False
+        )
         return ExitCode.DONE
 
     def _refused(self, why: str) -> int:

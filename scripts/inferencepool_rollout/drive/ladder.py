@@ -88,8 +88,8 @@ class Ladder:
         everything = joined(before, fresh) if before else fresh
         if elsewhere := set(fresh.pool[fresh.good].tolist()) - {"new", NOBODY}:
             raise Failure(
-                f"requests with the headers of probe.toNew were answered by {' and '.join(sorted(elsewhere))}, "
-                f"whose users the load would harm; correct probe.toNew, or the preview route of {self.plan.new}"
+                f"requests with the headers of probe.toNew were answered by {' and '.join(sorted(elsewhere))}, so the "
+                f"load of step 0 would slow down users; correct probe.toNew, or the preview route of {self.plan.new}"
             )
         return everything.where(everything.started < settled), everything
 

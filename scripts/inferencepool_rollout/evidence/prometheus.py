@@ -37,7 +37,9 @@ def ask(prometheus: Prometheus, query: str) -> float:
             kind, result = data["resultType"], data["result"]
             samples = {"scalar": [result], "vector": [each.get("value") for each in result if kind == "vector"]}[kind]
             if len(samples) > 1:
-                raise Failure(f"{query} gives {len(samples)} series; make it one, as with sum()")
+                raise Failure(
+                    f"{query} gives {len(samples)} series instead of 1; aggregate them, for example with sum()"
+                )
             return float(samples[0][1]) if samples else math.nan
     except HTTPError as error:
         raise Failure(f"Prometheus refuses {query}: {_reason(error)}") from None

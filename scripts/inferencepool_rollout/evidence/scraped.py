@@ -93,7 +93,7 @@ def engine(text: str, known: Mapping[str, Names]) -> str:
     for name, names in known.items():
         if names.recognised.intersection(_samples(text, names)):
             return name
-    raise Failure(f"its metrics are of none of the servers that are known: {', '.join(known)}")
+    raise Failure(f"its metrics belong to no known model server; known are {', '.join(known)}")
 
 
 def observations(buckets: Buckets, most: int) -> Within:

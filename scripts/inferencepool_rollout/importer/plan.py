@@ -92,8 +92,9 @@ def _owned(live: Manifest, release: Release) -> bool:
     owner = annotations.get(NAMESPACE), annotations.get(RELEASE)
     if any(owner) and owner != (release.namespace, release.name):
         raise Failure(
-            f"{live['kind']} {live['metadata']['name']} is of the release {owner[0]}/{owner[1]}, and a pool's release "
-            f"bears the pool's name ({release.name}); let that release go of it first (helm.sh/resource-policy: keep)"
+            f"{live['kind']} {live['metadata']['name']} belongs to release {owner[0]}/{owner[1]}, but the release of a "
+            f"pool must have the pool's name ({release.name}); annotate it with helm.sh/resource-policy: keep, then "
+            "take it out of that release"
         )
     return any(owner)
 

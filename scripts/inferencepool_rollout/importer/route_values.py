@@ -20,7 +20,8 @@ def pool_refs(route: Manifest) -> list[Manifest]:
     shared: list[Manifest] = rules[0].get("backendRefs") or []
     if any((rule.get("backendRefs") or []) != shared for rule in rules):
         raise Failure(
-            f"the rules of HTTPRoute {name} have not the same backendRefs, as those of the chart; split it first"
+            f"the rules of HTTPRoute {name} have different backendRefs; the chart's rules share theirs, so split "
+            "the route first"
         )
     others = [f"{ref.get('kind', 'Service')} {ref['name']}" for ref in shared if ref.get("kind") != "InferencePool"]
     if others or not shared:
@@ -57,7 +58,7 @@ def parent_refs(route: Manifest) -> list[Manifest]:
     refs = route["spec"].get("parentRefs", [])
     if any(ref.get("kind", "Gateway") != "Gateway" for ref in refs):
         raise Failure(
-            f"HTTPRoute {route['metadata']['name']} has a parent that is no Gateway, which the chart can't say"
+            f"HTTPRoute {route['metadata']['name']} has a parent that is no Gateway, which the chart cannot express"
         )
     return [{key: value for key, value in ref.items() if key not in ("group", "kind")} for ref in refs]
 
@@ -75,8 +76,8 @@ def _pool_header(route: Manifest, refs: list[Manifest]) -> str:
     headers = {_marked_in(ref, namespace) for ref in refs}
     if len(headers) > 1 or None in headers:
         raise Failure(
-            f"HTTPRoute {name} has filters in its backendRefs, which the chart can't say: it has one there, or none, "
-            "that sets the same response header of every pool to the pool's namespace/name"
+            f"HTTPRoute {name} has filters in its backendRefs, which the chart cannot express: it has one there, or "
+            "none, that sets the same response header of every pool to the pool's namespace/name"
         )
     return next(iter(headers)) or ""
 
@@ -98,7 +99,7 @@ def _weights(route: str, refs: list[Manifest], names: dict[str, str]) -> dict[st
     total = sum(weights.values())
     if not total or any(100 * weight % total for weight in weights.values()):
         said = ", ".join(f"{ref['name']} {ref.get('weight', 1)}" for ref in refs)
-        raise Failure(f"the weights of HTTPRoute {route} ({said}) are no whole percents; change them to some that are")
+        raise Failure(f"the weights of HTTPRoute {route} ({said}) are not whole percents; change them first")
     percents = {name: 100 * weight // total for name, weight in weights.items()}
     return {"new": 0, **{name: percent for name, percent in percents.items() if name != "old"}}
 
@@ -106,7 +107,7 @@ def _weights(route: str, refs: list[Manifest], names: dict[str, str]) -> dict[st
 def _rule(route: str, rule: Manifest, index: int, names: dict[str, str]) -> Values:
     known = {"name", "matches", "backendRefs", "filters", *KEPT}
     if further := sorted(rule.keys() - known):
-        raise Failure(f"HTTPRoute {route} has {', '.join(further)} in a rule, which the chart can't say")
+        raise Failure(f"HTTPRoute {route} has {', '.join(further)} in a rule, which the chart cannot express")
     matches = [{"path": {"type": "PathPrefix", "value": "/"}, **match} for match in rule.get("matches") or [{}]]
     values: Values = {"name": "all" if index == 0 else f"rule-{index}", "matches": matches}
     for each in rule.get("filters", []):
@@ -121,4 +122,4 @@ def _filter(route: str, each: Manifest, names: dict[str, str]) -> Values:
     mirror = each.get("requestMirror", {})
     if kind == "RequestMirror" and mirror["backendRef"]["name"] in names and "fraction" not in mirror:
         return {"mirror": {"backend": names[mirror["backendRef"]["name"]], "percent": mirror.get("percent", 100)}}
-    raise Failure(f"HTTPRoute {route} has a filter {kind}, which the chart can't say")
+    raise Failure(f"HTTPRoute {route} has a filter {kind}, which the chart cannot express")

@@ -67,7 +67,9 @@ def pool_port(pool: Manifest) -> int:
     """Return the pool's one port; raises Failure if it has several."""
     ports = inference_pool.target_ports(pool)
     if len(ports) != 1:
-        raise Failure(f"InferencePool {pool['metadata']['name']} has {len(ports)} ports; the chart makes pools of one")
+        raise Failure(
+            f"InferencePool {pool['metadata']['name']} has {len(ports)} ports; the chart renders pools with one port"
+        )
     return ports[0]
 
 
@@ -82,7 +84,7 @@ def _server(objects: Objects, namespace: str, pool: Manifest) -> Manifest:
     if len(found) != 1:
         names = ", ".join(m["metadata"]["name"] for m in found) or "no Deployment"
         raise Failure(
-            f"InferencePool {pool['metadata']['name']}: its pods are of {names}; the chart has one Deployment"
+            f"InferencePool {pool['metadata']['name']}: its pods are of {names}; the chart renders one Deployment"
         )
     _only_match_labels(found[0])
     return found[0]
@@ -110,7 +112,7 @@ def _epp(objects: Objects, namespace: str, pool: Manifest) -> tuple[Manifest, Ma
 def _only_match_labels(deployment: Manifest) -> None:
     if deployment["spec"]["selector"].get("matchExpressions"):
         name = deployment["metadata"]["name"]
-        raise Failure(f"Deployment {name} selects its pods by matchExpressions, which the chart can't say")
+        raise Failure(f"Deployment {name} selects its pods by matchExpressions, which the chart cannot express")
 
 
 def _adapters(objects: Objects, namespace: str, server: Manifest, unmanaged: list[str]) -> Manifest | None:

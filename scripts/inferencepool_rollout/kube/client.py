@@ -207,7 +207,7 @@ def _parsed(text: bytes, what: str) -> Manifest:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise ApiFault(f"{what}: the API server's answer is not JSON of an object")
+        raise ApiFault(f"{what}: the API server's answer is not a JSON object")
     return found
 
 

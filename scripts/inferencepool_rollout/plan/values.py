@@ -37,7 +37,7 @@ def _sequence(value: object) -> object:
 
 def _header_text(value: str) -> str:
     if not value.isprintable():
-        raise ValueError(f"{value!r} holds a control character, such as a line end; no HTTP header may")
+        raise ValueError(f"{value!r} contains a control character, such as a line end, which HTTP headers may not have")
     return value
 
 

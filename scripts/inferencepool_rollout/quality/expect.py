@@ -43,7 +43,7 @@ class Expect(BaseModel):
         try:
             re.compile(value or "")
         except re.error as error:
-            raise ValueError(f"{value!r} is no regular expression: {error}") from None
+            raise ValueError(f"{value!r} is not a regular expression: {error}") from None
         return value
 
     @field_validator("json_schema")
@@ -53,13 +53,13 @@ class Expect(BaseModel):
             try:
                 validator_for(value).check_schema(value)  # type: ignore[arg-type]  # true and false are schemas too
             except SchemaError as error:
-                raise ValueError(f"it is no JSON schema: {error.message}") from None
+                raise ValueError(f"not a JSON schema: {error.message}") from None
         return value
 
     @model_validator(mode="after")
     def _something(self) -> Expect:
         if all(value is None for value in self.__dict__.values()):
-            raise ValueError("expect names nothing; leave it out where only parity counts")
+            raise ValueError("`expect` is empty; leave it out if the prompt is only compared between the pools")
         return self
 
     def unmet(self, reply: Reply) -> str:

@@ -108,7 +108,7 @@ def require_enough(plan: Plan, prompts: Sequence[Prompt]) -> None:
         need = fewest(each.detect, 1 - each.detect, plan.miss) if each.detect < 1 else 1
         if have < need:
             raise Failure(
-                f"objectives.quality.{to_camel(name)}: {have} of the prompts speak of it, and it takes {need} at least "
+                f"objectives.quality.{to_camel(name)}: {have} prompts count for it, and it takes {need} at least "
                 f"to show that a drop is below detect ({each.detect:g}); add prompts, or raise detect"
             )
 

@@ -251,7 +251,7 @@ def _plan(start: Event) -> Plan:
     try:
         return Plan.model_validate_json(json.dumps(start["plan"]))
     except (KeyError, ValueError) as error:
-        raise Failure(f"the run log has no plan that this version reads ({str(error).splitlines()[0]})") from None
+        raise Failure(f"this version cannot read the plan in the run log ({str(error).splitlines()[0]})") from None
 
 
 def lost(seen: Observed) -> list[Lost]:

@@ -63,9 +63,9 @@ def base_url(text: str) -> URL:
     try:
         url = URL(text)
     except ValueError as error:
-        raise Failure(f"{text!r} is no URL: {error}") from None
+        raise Failure(f"{text!r} is not a URL: {error}") from None
     if url.scheme not in ("http", "https") or not url.host:
-        raise Failure(f"{text!r} is no base URL; write it like http://127.0.0.1:8080")
+        raise Failure(f"{text!r} is not a base URL; write it like http://127.0.0.1:8080")
     return url
 
 

@@ -75,9 +75,9 @@ def test_an_object_is_returned_as_it_is_and_a_missing_one_as_none(tmp_path: Path
     [
         ((403, json.dumps(STATUS).encode()), r'403 Forbidden \(pods is forbidden: User "x" cannot list'),
         ((500, b"<html>oops</html>"), "500 Internal Server Error"),
-        ((200, b"<html>a login page</html>"), "the API server's answer is not JSON of an object"),
-        ((200, b"[1, 2]"), "the API server's answer is not JSON of an object"),
-        ((200, b"[" * 100_000), "the API server's answer is not JSON of an object"),
+        ((200, b"<html>a login page</html>"), "the API server's answer is not a JSON object"),
+        ((200, b"[1, 2]"), "the API server's answer is not a JSON object"),
+        ((200, b"[" * 100_000), "the API server's answer is not a JSON object"),
         ((200, body(items={"a": 1})), "the answer is not a list of objects"),
         (None, "does not answer"),
     ],

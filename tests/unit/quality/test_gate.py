@@ -155,7 +155,7 @@ def test_ctrl_c_ends_the_gate_as_a_hold(tmp_path: Path) -> None:
 
 def test_too_few_prompts_are_refused_with_the_count_that_would_do(tmp_path: Path) -> None:
     prompts = [{"prompt": "one", "expect": {"exact": "one"}}, {"prompt": "parity only"}]
-    with pytest.raises(Failure, match=r"passRate: 1 of the prompts speak of it, and it takes 46 at least"):
+    with pytest.raises(Failure, match=r"passRate: 1 prompts count for it, and it takes 46 at least"):
         judged(tmp_path, Pools(), PASS, prompts=prompts)
 
 

@@ -211,7 +211,7 @@ def test_a_file_of_another_shape_is_refused_with_the_path_and_stays(tmp_path: Pa
     ("text", "at", "told"),
     [
         (HELM_RELEASE, "spec.value.weights.new", r"has no spec\.value\.weights"),
-        (HELM_RELEASE, "spec..new", "is no path of keys"),
+        (HELM_RELEASE, "spec..new", "is not a path of keys"),
         (HELM_RELEASE, "spec.values.backends", "a whole percent was expected"),
         (f"{UMBRELLA}---\n{UMBRELLA}", "rollout-route.weights.new", "has 2 documents with rollout-route"),
         ("a: {weights: {new: ten}}\n", "a.weights.new", "is 'ten'; a whole percent was expected"),

@@ -117,7 +117,7 @@ def test_an_interrupted_ladder_says_so(tmp_path: Path, gateway: Server) -> None:
 def test_requests_that_reach_the_old_pool_stop_it_at_once(tmp_path: Path, gateway: Server, server: One) -> None:
     server.mark = "default/pool-old"
     plan = plan_for(tmp_path, gateway.url, peak=40)
-    with pytest.raises(Failure, match=r"answered by old, whose users.*correct probe\.toNew"):
+    with pytest.raises(Failure, match=r"answered by old, so the .*correct probe\.toNew"):
         ladder(plan, tmp_path).climb(plan.steps[0], 40)
     assert gateway.requests < 20
 

@@ -115,7 +115,7 @@ def test_a_query_has_one_value_or_none(prometheus: Prometheus, query: str, value
     ("query", "says"),
     [
         ("sum(", "unclosed left parenthesis"),
-        ("requests", "gives 2 series; make it one"),
+        ("requests", "gives 2 series instead of 1"),
         ("requests[5s]", "did not return a Prometheus query result .*KeyError"),
         ('"text"', "did not return a Prometheus query result .*KeyError"),
     ],

@@ -94,7 +94,7 @@ def ask(file: Path, backend: str, percent: int, at: str = "") -> None:
         is_right = False
     if not is_right:
         place = ".".join(found.place)
-        raise Failure(f"{file} is written in a way that cannot be changed here; set {place} to {percent} in it")
+        raise Failure(f"{file} has a form that cannot be edited in place; set {place} to {percent} in it")
     scratch = file.with_name(f".{file.name}.new")
     scratch.write_bytes(edited.encode())  # as text its line ends would change
     scratch.replace(file)
@@ -152,7 +152,7 @@ def _check_values(file: Path, found: Sequence[Any], backend: str) -> None:
         raise Failure(f"{file} has {len(found)} documents, and a values file has one; {named.format('spec.values')}")
     (values,) = found
     if not isinstance(values, dict):
-        raise Failure(f"{file} is no map, and so no values file of the route's chart")
+        raise Failure(f"{file} is not a map, so it is not a values file of the route's chart")
     if "apiVersion" in values and "kind" in values:
         kind = str(values["kind"])
         place = PLACES.get(kind, "spec.values.weights.{}").format(backend)

@@ -38,7 +38,9 @@ def place_of(path: str) -> Place:
     r"""Return the place that a path names: keys with dots between them; a dot in a key is `\.`. Raises Failure."""
     keys = re.findall(r"(?:[^.\\]|\\.)+", path)
     if not keys or ".".join(keys) != path:
-        raise Failure(f"--at {path!r} is no path of keys; name the weight's place, for example spec.values.weights.new")
+        raise Failure(
+            f"--at {path!r} is not a path of keys; name the weight's place, for example spec.values.weights.new"
+        )
     return [re.sub(r"\\(.)", r"\1", key) for key in keys]
 
 
@@ -48,7 +50,7 @@ def documents(text: str) -> list[Any]:
         return list(yaml.safe_load_all(text))
     except NO_YAML as error:
         cause = " ".join(str(error).split())
-        raise Failure(f"is no YAML that can be read ({cause or type(error).__name__})") from None
+        raise Failure(f"is not readable YAML ({cause or type(error).__name__})") from None
 
 
 def value_at(node: Any, place: Place) -> Any:
