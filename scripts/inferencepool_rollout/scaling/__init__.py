@@ -1,0 +1,1 @@
+"""A rollout within few accelerators: both pools are scaled as the weight moves."""
