@@ -44,6 +44,8 @@ from inferencepool_rollout.plan_file import read_plan
 from inferencepool_rollout.preflight import preflight as run_checks
 from inferencepool_rollout.preflight.check import print_checks
 from inferencepool_rollout.preflight.facts import gather
+from inferencepool_rollout.scaling.releases import Releases
+from inferencepool_rollout.scaling.scaler import Scaler
 
 PATIENCE_SECONDS = 30.0
 """For how long a driver's reads are tried again while the API server is away."""
@@ -87,6 +89,8 @@ class Tools:
             raise Failure("--at needs --gitops FILE: it names a place in that file")
         if not values:
             program()
+        elif plan.capacity and plan.capacity.scaling:
+            raise Failure("capacity.scaling scales both pools by helm, so it does not go with --gitops; take it out")
         client = Client(context)
         helm = Helm(plan.route.namespace, context)
         mover: Mover = GitopsMover(plan, values, at) if values else HelmMover(plan, helm)
@@ -96,7 +100,17 @@ class Tools:
         """Return a driver that writes into a run log."""
         run_log = RunLog(log or default_folder(self.plan))
         client = self.client.with_patience(PATIENCE_SECONDS)
-        return Driver(self.plan, client, self.mover, self.lease, run_log, CONSOLE, stopped or threading.Event())
+        stopped = stopped or threading.Event()
+        return Driver(
+            self.plan, client, self.mover, self.lease, run_log, CONSOLE, stopped, self.scaler(client, run_log, stopped)
+        )
+
+    def scaler(self, client: Client, log: RunLog, stopped: threading.Event) -> Scaler | None:
+        """Return what scales both pools, None where the plan leaves their sizes alone."""
+        scaling = self.plan.capacity.scaling if self.plan.capacity else None
+        if not scaling:
+            return None
+        return Scaler.of(self.plan, client, Releases(self.helm, scaling.chart), self.lease, log, stopped)
 
     def way_back(self) -> WayBack:
         """Return the way back."""
@@ -225,10 +239,21 @@ def hold(file: File, context: Context = "", reason: Annotated[str, typer.Option(
 
 
 @app.command()
-def rollback(file: File, context: Context = "", log: Log = None, dry_run: DryRun = False) -> None:
-    """Give the old pool all requests again, at once, and prove it at the gateway; a running driver is stopped."""
+def rollback(
+    file: File,
+    context: Context = "",
+    log: Log = None,
+    dry_run: DryRun = False,
+    now: Annotated[bool, typer.Option("--now", help="at once, even if the old pool has too few replicas")] = False,
+) -> None:
+    """Give the old pool all requests again, at once, and prove it at the gateway; a running driver is stopped.
+
+    With capacity.scaling the weight moves back as the old pool gets its replicas again.
+    """
     tools = Tools.of(file, context)
-    tools.way_back().check()
+    scaled = bool(tools.plan.capacity and tools.plan.capacity.scaling) and not now
+    if not scaled:
+        tools.way_back().check()
     if dry_run:
         print(" ".join(tools.mover.back_command()))
         return
@@ -236,7 +261,13 @@ def rollback(file: File, context: Context = "", log: Log = None, dry_run: DryRun
         tools.lease.hold("rolled back by hand")
     driver = tools.driver(log)
     driver.begin()
-    driver.roll_back("by hand", lambda: tools.lease.await_free(OTHERS_SECONDS))
+    if scaled:
+        tools.lease.await_free(OTHERS_SECONDS)
+        with tools.lease.held():
+            driver.roll_back("by hand")
+    else:
+        driver.scaler = None
+        driver.roll_back("by hand", lambda: tools.lease.await_free(OTHERS_SECONDS))
     driver.log.write("end", outcome="rolled back", why="by hand", percent=0)
 
 

@@ -44,6 +44,9 @@ def _located(plan: Plan, folder: Path) -> Plan:
     if not plan.route.chart.startswith("oci://"):
         chart = str((folder / plan.route.chart).resolve())
         plan = plan.model_copy(update={"route": plan.route.model_copy(update={"chart": chart})})
+    if plan.capacity and (scaling := plan.capacity.scaling) and not scaling.chart.startswith("oci://"):
+        located_chart = scaling.model_copy(update={"chart": str((folder / scaling.chart).resolve())})
+        plan = plan.model_copy(update={"capacity": plan.capacity.model_copy(update={"scaling": located_chart})})
     workload = plan.probe.workload
     if workload and workload.trace:
         located = workload.model_copy(update={"trace": str((folder / workload.trace).resolve())})

@@ -33,6 +33,7 @@ from inferencepool_rollout.preflight.check import print_checks
 from inferencepool_rollout.preflight.facts import gather
 from inferencepool_rollout.progress import say
 from inferencepool_rollout.quality.gate import Gate
+from inferencepool_rollout.scaling.scaler import Scaler
 
 BACK_SECONDS = 600.0
 AGAIN_SECONDS = 5.0
@@ -51,6 +52,8 @@ class Driver:
     log: RunLog
     console: Console
     stopped: threading.Event = field(default_factory=threading.Event)
+    scaler: Scaler | None = None
+    """Scales both pools as the weight moves; None where the plan leaves their sizes alone."""
 
     def run(self, again: bool = False) -> int:
         """Go on from where the cluster stands until the end, a hold or a rollback; return the exit code.
@@ -87,6 +90,7 @@ class Driver:
         step = following(self.plan, self.where())
         if step is None:
             raise Failure("the last step is reached; `rollout finish` deletes the old pool")
+        self._scaled_for(step)
         if not self.may_move(step):
             return ExitCode.REFUSED
         self.lease.require()
@@ -126,6 +130,7 @@ class Driver:
         `others_end` waits for another driver that may still be moving weight.
         """
         began = time.time()
+        self._make_room_to_go_back(others_end)
         way_back = WayBack(self.plan, self.client, self.mover, Gateway(self.plan, self.client))
         try:
             way_back.check()
@@ -136,6 +141,7 @@ class Driver:
             raise
         self.log.write("rolled back", percent=0, seconds=time.time() - began, why=verified.why)
         say(f"{self.plan.old} has all requests: {verified.why}")
+        self._restore()
 
     def _steps(self, again: bool) -> int:
         """The one loop: judge the step that is served, then move to the next, until nothing is left to do."""
@@ -150,6 +156,7 @@ class Driver:
             return self._hold(at.why)
         decision = Decision(Action.PROMOTE, "", ())
         if not at.percent and self.plan.steps[0].percent == 0:
+            self._scaled_for(self.plan.steps[1])
             if not self.may_move(self.plan.steps[0]):
                 return ExitCode.REFUSED
             decision = self._step_0(self.plan.steps[0])
@@ -160,9 +167,12 @@ class Driver:
         while decision.action is Action.PROMOTE:
             target = following(self.plan, at)
             if target is None:
+                if self.scaler:
+                    self.scaler.settle()
                 self._end("done")
                 self.console.print(f"done: {self.plan.new} has {at.percent:g} % and keeps every objective")
                 return ExitCode.DONE
+            self._scaled_for(target)
             if not self.may_move(target):
                 return ExitCode.REFUSED
             if not at.percent:
@@ -178,6 +188,38 @@ class Driver:
         if decision.action is Action.ROLL_BACK:
             return self._back(decision.why)
         return self._hold(decision.why)
+
+    def _scaled_for(self, step: Step) -> None:
+        """Give both pools what they have at a step, before its weight moves."""
+        if self.scaler:
+            self.scaler.prepare(step.percent, self._percent() or 0)
+
+    def _make_room_to_go_back(self, others_end: Callable[[], None]) -> None:
+        """Move the weight back as the old pool gets its replicas again, but for the last move."""
+        if not self.scaler or not (served := self._percent()):
+            return
+        percents = self.scaler.back_steps(served)
+        if self.scaler.limits.need_old(0) > len(self.scaler.serving(self.plan.old)):
+            others_end()
+            each = self.scaler.start_seconds()
+            steps = ", ".join(f"{percent} %" for percent in percents)
+            say(f"going back by {steps}: {len(percents)} starts of model servers, about {len(percents) * each:.0f} s")
+        for percent in percents:
+            self.scaler.make_room_to_go_back(percent, served)
+            if percent:
+                command = list(self.mover.command(percent))
+                self.log.write("move", percent=percent, command=command)
+                say(" ".join(command))
+                self.mover.move(percent)
+                served = percent
+
+    def _restore(self) -> None:
+        """Give the old pool its full size again. It has everything already, so a fault here is said and no more."""
+        try:
+            if self.scaler:
+                self.scaler.restore()
+        except Failure as failure:
+            say(f"{self.plan.old} has not got its full size again: {failure}; scale it by its release")
 
     def _judged(self, step: Step, *, moving: bool) -> Decision:
         """Observe a step; where its traffic keeps every objective, judge its answers too."""

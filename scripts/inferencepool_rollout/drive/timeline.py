@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.table import Table
 
@@ -11,18 +13,22 @@ from inferencepool_rollout.evidence.decision import fewest_requests
 from inferencepool_rollout.kube.helm import Helm
 from inferencepool_rollout.plan.plan import Plan
 from inferencepool_rollout.preflight.capacity import replicas
+from inferencepool_rollout.scaling.schedule import Limits, Stage, schedule
 
 
 def print_timeline(console: Console, plan: Plan, helm: Helm) -> None:
     """Print the plan's timeline and commands."""
     table = Table("step", "to the new pool", "from", "to", "replicas new / old", "requests of the probe")
     least = most = 0.0
+    stages = {stage.percent: stage for stage in _stages(plan)}
     for number, step in enumerate(plan.steps, 1):
         need = "-"
         if plan.capacity:
             each = plan.capacity.per_replica
             new = replicas(step.percent / 100 * plan.capacity.peak, each.new)
             need = f"{new} / {replicas(plan.capacity.peak, each.old)}"
+        if stage := stages.get(step.percent):
+            need = f"{stage.new} / {stage.old}"
         requests = f"{plan.probe.rate * step.burn_in:.0f} to {plan.probe.rate * step.longest:.0f}"
         if plan.capacity and not step.percent:
             lowest, *_, highest = rates(plan.capacity.peak)
@@ -33,6 +39,8 @@ def print_timeline(console: Console, plan: Plan, helm: Helm) -> None:
         )  # fmt: skip
         least, most = least + step.burn_in, most + step.longest
     console.print(table)
+    if stages:
+        console.print(_sizes(plan), markup=False)
     fewest = fewest_requests(plan)
     console.print(f"in all {span(least)}, {span(most)} if every step takes its longest; alpha {plan.alpha:g}")
     console.print(f"no step passes before {fewest} requests to {plan.new}", markup=False)
@@ -43,6 +51,27 @@ def print_timeline(console: Console, plan: Plan, helm: Helm) -> None:
         print(" ".join(helm.command(*upgrade(plan, step.percent))))
     print(f"# back at any moment: {' '.join(helm.command('rollback', plan.route.release, 'REVISION-BEFORE'))}")
     print(f"# in the end: {' '.join(helm.command('uninstall', plan.old))}")
+
+
+def _stages(plan: Plan) -> Sequence[Stage]:
+    if plan.capacity is None or plan.capacity.scaling is None:
+        return ()
+    return schedule(Limits.of(plan.capacity), [step.percent for step in plan.steps if step.percent])
+
+
+def _sizes(plan: Plan) -> str:
+    """What the stages use at most, and where they have the least room."""
+    assert plan.capacity and plan.capacity.scaling
+    limits, stages = Limits.of(plan.capacity), _stages(plan)
+    unit = "replicas" if plan.capacity.scaling.surge.accelerators is None else "accelerators"
+    used = max(limits.used(stage.old, stage.new) for stage in stages)
+    tight = min(stages, key=lambda stage: limits.headroom(stage.percent, stage.old, stage.new))
+    spare = limits.headroom(tight.percent, tight.old, tight.new) - 1
+    both = limits.used(limits.old_full, limits.new_full)
+    return (
+        f"at most {used} of {limits.most} {unit} run, where two full pools take {both}; the least headroom is "
+        f"{100 * spare:.0f} %, at {tight.percent} %"
+    )
 
 
 def span(seconds: float) -> str:

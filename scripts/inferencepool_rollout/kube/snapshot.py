@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from inferencepool_rollout.failure import Failure
@@ -31,6 +32,10 @@ class Pod:
     model: str = ""
     revision: str = ""
     accelerator: str = ""
+    unscheduled: str = ""
+    """Why the scheduler has found no node for it; empty where it has one."""
+    started_in: float = 0.0
+    """Time (s) from its creation until it got ready last; 0 for one that is not ready."""
 
     @property
     def serving(self) -> bool:
@@ -247,12 +252,15 @@ def _selected(pods: Sequence[Manifest], selector: Mapping[str, str]) -> tuple[Po
 
 def _pod(pod: Manifest) -> Pod:
     meta, status = pod["metadata"], pod.get("status") or {}
+    conditions = {each["type"]: each for each in status.get("conditions") or []}
+    ready = conditions.get("Ready", {})
+    scheduled = conditions.get("PodScheduled", {})
     containers = (pod.get("spec") or {}).get("containers") or []
     return Pod(
         name=meta["name"],
         uid=meta.get("uid", ""),
         labels=meta.get("labels") or {},
-        ready=any(each["type"] == "Ready" and each["status"] == "True" for each in status.get("conditions") or []),
+        ready=ready.get("status") == "True",
         leaving=bool(meta.get("deletionTimestamp")) or status.get("phase") in ("Succeeded", "Failed"),
         ports={
             port["name"]: int(port["containerPort"])
@@ -264,7 +272,14 @@ def _pod(pod: Manifest) -> Pod:
         model=model_server.model(pod.get("spec") or {}),
         revision=model_server.revision(pod.get("spec") or {}),
         accelerator=model_server.accelerator(pod.get("spec") or {}),
+        unscheduled=str(scheduled.get("message", "")) if scheduled.get("status") == "False" else "",
+        started_in=_seconds_between(meta.get("creationTimestamp"), ready.get("lastTransitionTime")),
     )
+
+
+def _seconds_between(began: str | None, ended: str | None) -> float:
+    """Seconds between two times of Kubernetes (RFC 3339); 0 where one is not known."""
+    return (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds() if began and ended else 0.0
 
 
 def _rewrites(spec: Manifest) -> dict[str, str]:

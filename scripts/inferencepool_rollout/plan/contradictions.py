@@ -12,6 +12,7 @@ from inferencepool_rollout.plan.objectives import Drop, Goodput, Latency, Length
 from inferencepool_rollout.plan.plan import Plan
 from inferencepool_rollout.plan.users import USERS, names
 from inferencepool_rollout.plan.values import written
+from inferencepool_rollout.scaling.schedule import Impossible, Limits, schedule
 
 Contradiction = tuple[tuple[str | int, ...], str]
 """The path of a key, and what is wrong with it."""
@@ -22,10 +23,14 @@ def contradictions(plan: Plan, folder: Path) -> list[Contradiction]:
 
     `folder` is the plan's own, which a chart's folder is relative to.
     """
-    parts = (_of_steps, _of_bounds, _of_latencies, _of_step_0, _of_queries, _of_answers, _of_pools)
+    parts = (_of_steps, _of_bounds, _of_latencies, _of_step_0, _of_queries, _of_answers, _of_pools, _of_scaling)
     found = [each for part in parts for each in part(plan)]
-    if not plan.route.chart.startswith("oci://") and not (folder / plan.route.chart / "Chart.yaml").is_file():
-        found.append((("route", "chart"), f"there is no chart in {folder / plan.route.chart}"))
+    charts: list[Contradiction] = [(("route", "chart"), plan.route.chart)]
+    if plan.capacity and plan.capacity.scaling:
+        charts.append((("capacity", "scaling", "chart"), plan.capacity.scaling.chart))
+    for path, chart in charts:
+        if not chart.startswith("oci://") and not (folder / chart / "Chart.yaml").is_file():
+            found.append((path, f"there is no chart in {folder / chart}"))
     return found
 
 
@@ -70,6 +75,21 @@ def _of_latencies(plan: Plan) -> Iterator[Contradiction]:
     for path, metric in measured:
         if metric != "e2e" and not plan.probe.stream:
             yield path, f"{metric} is measured on streams only; set probe.stream: true"
+
+
+def _of_scaling(plan: Plan) -> Iterator[Contradiction]:
+    at = ("capacity", "scaling")
+    if plan.capacity is None or plan.capacity.scaling is None:
+        return
+    surge = plan.capacity.scaling.surge
+    if (surge.replicas is None) == (surge.accelerators is None):
+        yield (*at, "surge"), "give either replicas or accelerators"
+        return
+    steps = [index for index, step in enumerate(plan.steps) if step.percent]
+    try:
+        schedule(Limits.of(plan.capacity), [plan.steps[index].percent for index in steps])
+    except Impossible as impossible:
+        yield ("steps", steps[impossible.step], "percent"), str(impossible)
 
 
 def _of_pools(plan: Plan) -> Iterator[Contradiction]:

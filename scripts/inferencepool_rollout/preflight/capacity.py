@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from inferencepool_rollout.drive.position import pool_refs
 from inferencepool_rollout.preflight.check import Check
 from inferencepool_rollout.preflight.facts import Facts
 
@@ -15,9 +16,13 @@ def checks(facts: Facts) -> Iterator[Check]:
         return
     each_of = plan.capacity.per_replica
     new, source = (each_of.new, "") if facts.measured is None else (facts.measured, ", as measured at step 0")
+    back, why_back = 1.0, "to take everything back"
+    if plan.capacity.scaling and facts.snapshot.route:  # the way back scales it up first
+        served = facts.snapshot.route.percent(pool_refs(plan, facts.snapshot.route)[1])
+        back, why_back = 1 - served / 100, f"while it serves {100 - served:g} %"
     for name, share, each, when in (
         (plan.new, step.percent / 100, new, f"at {step.percent} %{source}"),
-        (plan.old, 1.0, each_of.old, "to take everything back"),
+        (plan.old, back, each_of.old, why_back),
     ):
         pool = facts.snapshot.pools[name]
         ready = len(pool.serving) if pool else 0

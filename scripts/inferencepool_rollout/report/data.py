@@ -35,6 +35,7 @@ TEXTS = {
     "start": "{by} begins at {percent} %",
     "step": "observes {percent} %",
     "move": "asked for {percent} %: {command}",
+    "scale": "scales {pool}: {command}",
     "rung": "{rate:.3g} requests/s to the new pool: {held} ({requests} requests)",
     "capacity": "{found}",
     "followed": "the gateway follows at {percent} %, {seconds:.1f} s after the command ended",
