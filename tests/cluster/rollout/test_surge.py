@@ -117,8 +117,8 @@ def made(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with new_namespace(cluster, "scaling") as namespace:
         for pool, replicas in (("pool-old", SIZE), ("pool-new", 0)):
             values = {
-                **PATIENT, "modelServer.replicas": replicas, "modelServer.resources": {"limits": {GPU: 1}},
-                "modelServer.readinessProbe.initialDelaySeconds": START_SECONDS,
+                **PATIENT, **pools.PREVIEW, "preview.hostnames": [namespace.host], "modelServer.replicas": replicas, "modelServer.resources": {"limits": {GPU: 1}},
+                "modelServer.extraArgs": ["--startup-duration", f"{START_SECONDS}s"],
             }  # fmt: skip
             pools.start(namespace, pool, values)
         namespace.rolled_out("pool-old", "pool-old-epp", "pool-new-epp", seconds=300)
