@@ -13,11 +13,13 @@ from inferencepool_rollout.drive.position import following, pool_refs, position
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.client import Client
 from inferencepool_rollout.kube.helm import Helm
-from inferencepool_rollout.kube.snapshot import read_snapshot
+from inferencepool_rollout.kube.snapshot import Snapshot, read_snapshot
 from inferencepool_rollout.plan.plan import Plan
 from inferencepool_rollout.rows import print_rows
+from inferencepool_rollout.scaling.schedule import Limits
 
 REVISIONS = 5
+OF = ("staying", "serving")
 
 
 def status(plan: Plan, client: Client, mover: Mover, helm: Helm, lease: Lease) -> dict[str, Any]:
@@ -43,10 +45,29 @@ def status(plan: Plan, client: Client, mover: Mover, helm: Helm, lease: Lease) -
             }
             for name, pool in snapshot.pools.items()
         },
+        "capacity": _capacity(plan, at.percent, snapshot),
         "driver": lease.living_holder(),
         "hold": lease.on_hold(),
         "history": [asdict(each) for each in helm.history(plan.route.release)],
     }
+
+
+def _capacity(plan: Plan, percent: float, snapshot: Snapshot) -> dict[str, Any] | None:
+    """What both pools use and can carry, for a plan that scales them."""
+    if plan.capacity is None or plan.capacity.scaling is None:
+        return None
+    limits = Limits.of(plan.capacity)
+    staying, serving = ([len(getattr(snapshot.pools[name], of, ())) for name in (plan.old, plan.new)] for of in OF)
+    in_accelerators = plan.capacity.scaling.surge.accelerators is not None
+    return {
+        "unit": "accelerators" if in_accelerators else "replicas", "used": limits.used(*staying), "most": limits.most,
+        "headroom": limits.headroom(percent, *serving) - 1,
+    }  # fmt: skip
+
+
+def _carried(found: dict[str, Any]) -> str:
+    spare = f"{100 * found['headroom']:.0f} %"
+    return f"{found['used']} of {found['most']} {found['unit']} in use; headroom over the peak {spare}"
 
 
 def print_status(console: Console, seen: dict[str, Any]) -> None:
@@ -61,6 +82,7 @@ def print_status(console: Console, seen: dict[str, Any]) -> None:
             (release, ", ".join(f"{name} {sum(up)}/{len(up)} ready" for name, up in parts.items()))
             for release, parts in seen["pods"].items()
         ),
+        *([("capacity", _carried(seen["capacity"]))] if seen["capacity"] else []),
         ("driver", seen["driver"] or "none"),
         ("hold", seen["hold"] or "no"),
         *(

@@ -14,6 +14,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, LogLo
 from inferencepool_rollout.report.data import METRICS, POOLS, Look, Report
 from inferencepool_rollout.report.theme import LIGHT, mood
 from inferencepool_rollout.report.words import percent
+from inferencepool_rollout.scaling.schedule import Limits
 from inferencepool_rollout.traffic.quantiles import Floats
 
 Draw = Callable[[Axes], None]
@@ -45,6 +46,14 @@ def overview(report: Report) -> list[Chart]:
             "rate", "Probe requests per second", "Answers of either pool and losses, by time.", partial(_rate, report)
         ),
     ]
+    if report.sizes:
+        charts += [
+            Chart("replicas", "Replicas", "Replicas of either pool, by time.", partial(_replicas, report)),
+            Chart(
+                "headroom", "What both pools can carry beyond their shares of the peak (%)",
+                "The lesser headroom of both pools, by time.", partial(_headroom, report),
+            ),
+        ]  # fmt: skip
     if metric:
         title = f"{metric.upper()} p50 and p95 (ms)"
         charts.append(Chart(metric, title, f"{title} of either pool, by time.", partial(_over_time, report, metric)))
@@ -99,6 +108,36 @@ def _timeline(report: Report, axes: Axes) -> None:
                 clip_on=False,
             )
     _percents(axes)
+    _legend(axes)
+    _clock(report, axes)
+
+
+def _replicas(report: Report, axes: Axes) -> None:
+    times = [*(time for time, *_ in report.sizes), report.ended]
+    for side, pool in enumerate(POOLS):
+        counts = [each[1 + side] for each in report.sizes]
+        axes.step(
+            _since(report, times), [*counts, counts[-1]], where="post", color=LIGHT[pool], label=report.name(pool)
+        )
+    axes.set_ylim(0, axes.dataLim.y1 * HEADROOM)
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    _legend(axes)
+    _clock(report, axes)
+
+
+def _headroom(report: Report, axes: Axes) -> None:
+    """From each change of a size or of the weight on."""
+    assert report.plan.capacity
+    limits = Limits.of(report.plan.capacity)
+    times = sorted({time for time, *_ in [*report.sizes, *report.weights]} | {report.ended})
+    spare = []
+    for time in times:
+        old, new = next((each[1:] for each in reversed(report.sizes) if each[0] <= time), report.sizes[0][1:])
+        served = next((each for at, each in reversed(report.weights) if at <= time), 0.0)
+        spare.append(100 * (limits.headroom(served, old, new) - 1))
+    axes.step(_since(report, times), spare, where="post", color=LIGHT["ink"], label="headroom")
+    axes.axhline(0, color=LIGHT["bad"], linewidth=1, linestyle=":")
+    axes.yaxis.set_major_locator(MaxNLocator(4))
     _legend(axes)
     _clock(report, axes)
 

@@ -184,14 +184,16 @@ class Line:
 class Report:
     """A rollout.
 
-    `weights` has the new pool's live percent from a time (Unix, s) on, as the gateway served it; `pools` says what
-    each pool is, and `cluster` and `context` where the rollout ran.
+    `weights` has the new pool's live percent from a time (Unix, s) on, as the gateway served it; `sizes` the replicas
+    of the old and the new pool from a time on, where the driver scales them; `pools` says what each pool is, and
+    `cluster` and `context` where the rollout ran.
     """
 
     plan: Plan
     outcome: str
     why: str
     weights: Sequence[tuple[float, float]]
+    sizes: Sequence[tuple[float, int, int]]
     cluster: str
     context: str
     pools: Mapping[str, Mapping[str, Any]]
@@ -239,12 +241,29 @@ def report(events: Sequence[Event], texts: bool = False) -> Report:
         outcome=end.get("outcome", "under way, or its driver was killed"),
         why=end.get("why", ""),
         weights=weights,
+        sizes=list(_sizes(events)),
         began=events[0]["time"],
         ended=events[-1]["time"],
         looks=list(_looks(events)),
         answers=list(answers(events, texts)),
         lines=[Line(event["time"], event["event"], _text(event)) for event in events if event["event"] != "answers"],
     )
+
+
+def _sizes(events: Sequence[Event]) -> Iterator[tuple[float, int, int]]:
+    """Replicas of both pools, old and new, from each change on; none for a plan that scales nothing."""
+    now: dict[str, int] = {}
+    old, new = "", ""
+    for event in events:
+        if "plan" in event and (event["plan"].get("capacity") or {}).get("scaling"):
+            old, new = (event["plan"]["pools"][side] for side in POOLS)
+            now = {name: int(event["pools"].get(name, {}).get("replicas", 0)) for name in (old, new)}
+        elif event["event"] == "scale" and "replicas" in event:
+            now[event["pool"]] = event["replicas"]
+        else:
+            continue
+        if now:
+            yield event["time"], now[old], now[new]
 
 
 def _plan(start: Event) -> Plan:

@@ -117,7 +117,8 @@ def made(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with new_namespace(cluster, "scaling") as namespace:
         for pool, replicas in (("pool-old", SIZE), ("pool-new", 0)):
             values = {
-                **PATIENT, **pools.PREVIEW, "preview.hostnames": [namespace.host], "modelServer.replicas": replicas, "modelServer.resources": {"limits": {GPU: 1}},
+                **PATIENT, **pools.PREVIEW, "preview.hostnames": [namespace.host],
+                "modelServer.replicas": replicas, "modelServer.resources": {"limits": {GPU: 1}},
                 "modelServer.extraArgs": ["--startup-duration", f"{START_SECONDS}s"],
             }  # fmt: skip
             pools.start(namespace, pool, values)

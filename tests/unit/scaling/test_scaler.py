@@ -90,8 +90,9 @@ def resize(cluster: FakeCluster, pool: str, replicas: int, ready: bool = True) -
         }
         status["conditions"].append(why)
     for number in range(replicas):
-        meta = {"name": f"{pool}-server-{number}", "labels": {"pool": pool}}
-        cluster.objects[PODS.path("default", meta["name"])] = {"metadata": meta, "status": status}  # type: ignore[index]
+        name = f"{pool}-server-{number}"
+        metadata = {"name": name, "labels": {"pool": pool}}
+        cluster.objects[PODS.path("default", name)] = {"metadata": metadata, "status": status}
 
 
 @contextmanager
@@ -162,7 +163,7 @@ def test_the_way_back_from_any_step_never_lacks_capacity(reached: int) -> None:
 
 
 def test_an_old_pool_that_still_has_everything_goes_back_at_once() -> None:
-    with stage() as (releases, scaler):
+    with stage() as (_, scaler):
         scaler.prepare(33, 0)
         assert scaler.back_steps(33) == [0]
 
