@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import demo_phases, emergency, load_rate, probe_clock, propagation, render_time, scale, workload_rate
+from benchmarks import (
+    accelerator_hours,
+    demo_phases,
+    emergency,
+    load_rate,
+    probe_clock,
+    propagation,
+    render_time,
+    scale,
+    workload_rate,
+)
 from benchmarks.plot import plot
 from benchmarks.result import Result, machine
 from inferencepool_lab import demo
@@ -42,6 +52,7 @@ def parts(name: str, port: int) -> Mapping[str, Callable[[], Result]]:
         "load": lambda: load_rate.measure(workers=16, length=5),
         "probe": lambda: probe_clock.measure(rate=200, seconds=10),
         "workload": lambda: workload_rate.measure(requests=20_000),
+        "accelerators": accelerator_hours.measure,
         "demo": lambda: demo_phases.measure(name, port),
         "propagation": lambda: propagation.measure(Namespace(with_pools(name, port), "default"), changes=20),
         "emergency": lambda: emergency.measure(ready(name, port), runs=5),
@@ -68,8 +79,8 @@ def bench(
 ) -> int:
     """Run all benchmarks and write docs/benchmarks.md, or run only some and print them.
 
-    The parts are render, load, probe, demo, propagation, emergency and scale. For all of them a cluster is made, and
-    removed at the end; alone, propagation, emergency and scale use the cluster of --name if it is up.
+    The parts are render, load, probe, workload, accelerators, demo, propagation, emergency and scale. For all of them a
+    cluster is made, and removed at the end; alone, propagation, emergency and scale use that of --name if it is up.
     """
     chosen, every = words or [], parts(name, port)
     if unknown := sorted(set(chosen) - every.keys()):
