@@ -24,8 +24,9 @@ def test_a_ready_plan_is_accepted(file: Path) -> None:
     assert (plan.old, plan.new) == ("pool-old", "pool-new")
 
 
-def test_there_is_a_ready_plan_for_each_use_case_of_the_guide() -> None:
-    assert [file.stem for file in PLANS] == ["accelerator-update", "base-model-update", "server-framework-update"]
+def test_there_is_a_ready_plan_for_each_use_case_of_the_guide_and_for_few_accelerators() -> None:
+    use_cases = ["accelerator-update", "base-model-update", "server-framework-update"]
+    assert [file.stem for file in PLANS] == [*use_cases, "surge"]
 
 
 def test_the_schema_is_one_and_takes_what_the_reader_takes() -> None:
