@@ -63,7 +63,10 @@ class Releases:
 
     def _words(self, pool: str, settings: Sequence[str], *more: str) -> list[str]:
         flags = [word for setting in settings for word in ("--set", setting)]
-        return ["upgrade", pool, self.chart, "--reset-then-reuse-values", "--description", DESCRIPTION, *flags, *more]
+        # Helm 4 is refused a number that `kubectl scale` has written; Helm 3 writes it without a flag
+        overwrite = self.helm.overwrite() if self.helm.major() == 4 else ()
+        words = ["upgrade", pool, self.chart, "--reset-then-reuse-values", "--description", DESCRIPTION]
+        return [*words, *flags, *overwrite, *more]
 
     def _upgrade(self, pool: str, settings: Sequence[str]) -> None:
         manifest = self.helm.run("get", "manifest", pool)

@@ -132,9 +132,8 @@ def stage(made: Stage) -> Stage:
     """The old pool with its full size and everything, the new one without a replica."""
     for pool, replicas in (("pool-new", 0), ("pool-old", SIZE)):
         if made.namespace.get(f"deployment/{pool}")["spec"]["replicas"] != replicas:
-            made.namespace.helm(
-                "upgrade", pool, pools.CHART, "--reset-then-reuse-values", f"--set=modelServer.replicas={replicas}"
-            )
+            words = ("--reset-then-reuse-values", f"--set=modelServer.replicas={replicas}", "--force-conflicts")
+            made.namespace.helm("upgrade", pool, pools.CHART, *words)
     made.namespace.rolled_out("pool-old")
     made.to_old("pool-new")
     wait_until(
@@ -186,6 +185,10 @@ def test_an_old_pool_that_somebody_scaled_down_holds(stage: Stage) -> None:
     done = stage.driven("run")
     assert done.returncode == ExitCode.HELD, done.stdout + done.stderr
     assert "pool-old has 1 replicas, and 3 are needed" in done.stdout
+    (command,) = (line for line in done.stdout.splitlines() if "helm upgrade pool-old" in line)
+    advised = command[command.index("helm upgrade pool-old") :].split()
+    stage.namespace.helm(*advised[1:])
+    wait_until(lambda: stage.sizes() == (SIZE, 0), "the advised command has scaled it up")
 
 
 def test_a_chart_of_another_version_is_refused_before_it_restarts_pods(stage: Stage, tmp_path: Path) -> None:
