@@ -12,8 +12,9 @@ import yaml
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.helm import SERVED, Helm
 
-DESCRIPTION = "scaled by a rollout"
-"""Marks revisions that a rollout made, so that the bounds of an autoscaler can be put back to those before them."""
+DESCRIPTION = "scaled-by-rollout"
+"""Marks revisions that a rollout made, so that the bounds of an autoscaler can be put back to those before them. One
+word, since commands are printed for people to copy."""
 SCALED = ("Deployment", "LeaderWorkerSet")
 """Kinds whose `spec.replicas` may change."""
 FOLLOWING = ("HorizontalPodAutoscaler", "ScaledObject", "PodDisruptionBudget")
