@@ -13,7 +13,7 @@ from inferencepool_rollout.evidence.decision import fewest_requests
 from inferencepool_rollout.kube.helm import Helm
 from inferencepool_rollout.plan.plan import Plan
 from inferencepool_rollout.preflight.capacity import replicas
-from inferencepool_rollout.scaling.schedule import Limits, Stage, schedule
+from inferencepool_rollout.scaling.schedule import Stage, of_plan
 
 
 def print_timeline(console: Console, plan: Plan, helm: Helm) -> None:
@@ -56,13 +56,13 @@ def print_timeline(console: Console, plan: Plan, helm: Helm) -> None:
 def _stages(plan: Plan) -> Sequence[Stage]:
     if plan.capacity is None or plan.capacity.scaling is None:
         return ()
-    return schedule(Limits.of(plan.capacity), [step.percent for step in plan.steps if step.percent])
+    return of_plan(plan)[1]
 
 
 def _sizes(plan: Plan) -> str:
     """What the stages use at most, and where they have the least room."""
     assert plan.capacity and plan.capacity.scaling
-    limits, stages = Limits.of(plan.capacity), _stages(plan)
+    limits, stages = of_plan(plan)
     unit = "replicas" if plan.capacity.scaling.surge.accelerators is None else "accelerators"
     used = max(limits.used(stage.old, stage.new) for stage in stages)
     tight = min(stages, key=lambda stage: limits.headroom(stage.percent, stage.old, stage.new))

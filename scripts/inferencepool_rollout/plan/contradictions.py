@@ -12,7 +12,7 @@ from inferencepool_rollout.plan.objectives import Drop, Goodput, Latency, Length
 from inferencepool_rollout.plan.plan import Plan
 from inferencepool_rollout.plan.users import USERS, names
 from inferencepool_rollout.plan.values import written
-from inferencepool_rollout.scaling.schedule import Impossible, Limits, schedule
+from inferencepool_rollout.scaling.schedule import Impossible, of_plan
 
 Contradiction = tuple[tuple[str | int, ...], str]
 """The path of a key, and what is wrong with it."""
@@ -80,6 +80,9 @@ def _of_latencies(plan: Plan) -> Iterator[Contradiction]:
 def _of_scaling(plan: Plan) -> Iterator[Contradiction]:
     at = ("capacity", "scaling")
     if plan.capacity is None or plan.capacity.scaling is None:
+        for index, step in enumerate(plan.steps):
+            if step.replicas:
+                yield ("steps", index, "replicas"), "needs capacity.scaling, by which the driver scales both pools"
         return
     surge = plan.capacity.scaling.surge
     if (surge.replicas is None) == (surge.accelerators is None):
@@ -87,7 +90,7 @@ def _of_scaling(plan: Plan) -> Iterator[Contradiction]:
         return
     steps = [index for index, step in enumerate(plan.steps) if step.percent]
     try:
-        schedule(Limits.of(plan.capacity), [plan.steps[index].percent for index in steps])
+        of_plan(plan)
     except Impossible as impossible:
         yield ("steps", steps[impossible.step], "percent"), str(impossible)
 

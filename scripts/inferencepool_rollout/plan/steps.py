@@ -10,6 +10,13 @@ from pydantic import Field, model_validator
 from inferencepool_rollout.plan.values import DURATION, Duration, Part
 
 
+class StepReplicas(Part):
+    """How many replicas both pools have before the weight of a step moves."""
+
+    old: int = Field(ge=0, description="Of the old pool.")
+    new: int = Field(ge=0, description="Of the new pool.")
+
+
 class Step(Part):
     """A weight of the new pool, and how long it is observed."""
 
@@ -23,6 +30,11 @@ class Step(Part):
     requests: int = Field(default=0, ge=0, description="Fewest probe requests of this step.")
     longest: Duration = Field(
         default=0.0, description="Time after which an undecided step is held. Default: three times burnIn."
+    )
+
+    replicas: StepReplicas | None = Field(
+        default=None,
+        description="Replicas at this step, for a plan with `capacity.scaling`. Default: what `peak` and `surge` give.",
     )
 
     @model_validator(mode="before")

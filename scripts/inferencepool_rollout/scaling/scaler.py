@@ -16,7 +16,7 @@ from inferencepool_rollout.kube.snapshot import Pod, Pool, read_pools
 from inferencepool_rollout.plan.plan import Plan
 from inferencepool_rollout.progress import say
 from inferencepool_rollout.scaling.releases import Releases
-from inferencepool_rollout.scaling.schedule import Limits, Stage, end, schedule
+from inferencepool_rollout.scaling.schedule import Limits, Stage, end, of_plan
 
 POLL_SECONDS = 1.0
 
@@ -45,8 +45,7 @@ class Scaler:
     ) -> Scaler:
         """Return the scaler of a plan that has a capacity with `scaling`."""
         assert plan.capacity and plan.capacity.scaling
-        limits = Limits.of(plan.capacity)
-        stages = schedule(limits, [step.percent for step in plan.steps if step.percent])
+        limits, stages = of_plan(plan)
         return cls(plan, client, releases, lease, log, stopped, limits, stages, plan.capacity.scaling.ready)
 
     def prepare(self, percent: int, served: float) -> None:

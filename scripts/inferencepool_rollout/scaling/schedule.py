@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from inferencepool_rollout.plan.capacity import Capacity
+from inferencepool_rollout.plan.plan import Plan
 
 ROUNDING = 1e-9
 """Relative: 0.1 x 30 requests/s take one replica of 3, not two."""
@@ -79,8 +80,21 @@ class Impossible(ValueError):
         self.step = step
 
 
-def schedule(limits: Limits, percents: Sequence[int]) -> tuple[Stage, ...]:
+def of_plan(plan: Plan) -> tuple[Limits, tuple[Stage, ...]]:
+    """Return the limits and the schedule of a plan whose driver scales; raises Impossible, by the index of the step."""
+    assert plan.capacity
+    limits = Limits.of(plan.capacity)
+    steps = [step for step in plan.steps if step.percent]
+    written = {step.percent: (step.replicas.old, step.replicas.new) for step in steps if step.replicas}
+    return limits, schedule(limits, [step.percent for step in steps], written)
+
+
+def schedule(
+    limits: Limits, percents: Sequence[int], written: Mapping[int, tuple[int, int]] | None = None
+) -> tuple[Stage, ...]:
     """Return the stages that lead through `percents` (rising, the last may be below 100).
+
+    `written` has the replicas of the old and the new pool by percent where they are given; the others are computed.
 
     Before the weight moves the old pool gives up only what the new one needs room for, so that the way back stays
     fast; the new pool gets what its next share needs, and its full size once it has everything. Since the old pool only
@@ -93,10 +107,15 @@ def schedule(limits: Limits, percents: Sequence[int]) -> tuple[Stage, ...]:
     for index, percent in enumerate(percents):
         new = max(limits.need_new(percent), stages[-1].new if stages else 0)
         floor = max(limits.need_old(before), limits.keep_old)
+        given_old, given_new = (written or {}).get(percent, (old, new))
+        if given_new < new or not floor <= given_old <= old:
+            given = f"replicas {{old: {given_old}, new: {given_new}}}"
+            raise Impossible(index, f"{given}: old has to be {floor} to {old}, and new {new} or more")
+        new = given_new
         room = (limits.most - new * limits.new_unit) // limits.old_unit
-        if room < floor:
+        if room < (given_old if written and percent in written else floor):
             raise Impossible(index, _short(limits, before, percent, floor, new))
-        old = min(old, room)
+        old = min(given_old, room)
         stages.append(Stage(percent, old, new))
         before = percent
     return tuple(stages)

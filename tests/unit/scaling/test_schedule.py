@@ -119,3 +119,23 @@ def test_no_room_at_all_is_refused_with_the_surge_that_would_do() -> None:
     none = Limits(30, 10, 10, old_full=3, new_full=3, old_unit=1, new_unit=1, most=3)
     with pytest.raises(Impossible, match=r"4 of 3; raise the surge by 1$"):
         schedule(none, [10, 100])
+
+
+def test_replicas_that_are_written_out_stand() -> None:
+    six = Limits(28, 10, 10, old_full=3, new_full=3, old_unit=1, new_unit=1, most=6)
+    assert schedule(six, [33, 66, 100], {66: (2, 3)}) == (Stage(33, 3, 1), Stage(66, 2, 3), Stage(100, 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ((1, 2), r"old has to be 2 to 3, and new 2 or more"),  # the old pool cannot carry 67 %
+        ((3, 1), r"old has to be 2 to 3, and new 2 or more"),  # the new pool cannot carry 66 %
+        ((3, 4), "raise the surge by"),
+    ],
+)
+def test_replicas_that_are_written_out_and_lack_something_are_refused(written: tuple[int, int], why: str) -> None:
+    six = Limits(28, 10, 10, old_full=3, new_full=3, old_unit=1, new_unit=1, most=6)
+    with pytest.raises(Impossible, match=why) as refused:
+        schedule(six, [33, 66, 100], {66: written})
+    assert refused.value.step == 1
