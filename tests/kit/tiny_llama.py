@@ -16,12 +16,16 @@ from safetensors.numpy import save_file
 HIDDEN, LAYERS, HEADS, INTERMEDIATE = 64, 2, 2, 128
 SPECIAL = ("<s>", "</s>")
 VOCABULARY = 256 + len(SPECIAL)
+PRINTABLE = range(0x20, 0x7F)
 TEMPLATE = "{% for message in messages %}{{ message['content'] }}\n{% endfor %}"
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj")
 
 
 def write_model(folder: Path, seed: int = 0, template: str = TEMPLATE) -> None:
-    """Write a model that vLLM serves, about 0.5 MB, whose tokens are bytes; the same for the same seed."""
+    """Write a model that vLLM serves, about 0.5 MB, whose tokens are bytes; the same for the same seed.
+
+    Its greedy answers are printable and as long as they may be: no other token's score is ever the highest.
+    """
     random = np.random.default_rng(seed)
     folder.mkdir(parents=True)
     _write_json(folder / "config.json", _config())
@@ -40,6 +44,9 @@ def write_model(folder: Path, seed: int = 0, template: str = TEMPLATE) -> None:
         shapes |= {f"{at}.mlp.{part}_proj.weight": (INTERMEDIATE, HIDDEN) for part in ("gate", "up")}
         shapes[f"{at}.mlp.down_proj.weight"] = (HIDDEN, INTERMEDIATE)
     weights = {name: _weights(random, *shape) for name, shape in shapes.items()}
+    # of two greedy answers one would see nothing if their bytes were no text, which most are not
+    weights["lm_head.weight"][[len(SPECIAL) + byte for byte in range(256) if byte not in PRINTABLE]] = 0
+    weights["lm_head.weight"][: len(SPECIAL)] = 0
     save_file(weights, folder / "model.safetensors")
 
 

@@ -254,7 +254,7 @@ def rewritten(rule: Manifest) -> None:
 
 @pytest.mark.parametrize(
     ("spoil", "said"),
-    [(thirds, "are no whole percents"), (a_service, "leads to Service"), (rewritten, "has a filter URLRewrite")],
+    [(thirds, "are not whole percents"), (a_service, "leads to Service"), (rewritten, "has a filter URLRewrite")],
 )
 def test_a_route_that_the_chart_can_not_make_is_refused_by_name(spoil: Any, said: str) -> None:
     live = documents(GOLDEN / "route-split.yaml")[0]

@@ -45,8 +45,7 @@ def pools(servers: Servers) -> Iterator[Servers]:
         servers.install(name, values)
     servers.wait_until_ready(*OTHERS)
     yield servers
-    for name in OTHERS:
-        servers.namespace.helm("uninstall", name)
+    servers.namespace.helm("uninstall", "route", *OTHERS)
 
 
 def judged(

@@ -259,4 +259,4 @@ def test_metrics_that_a_server_does_not_export_are_refused_before_anything_moves
     )
     pools.pods["new-1"] = "go_goroutines 8\n"
     why = checked(plan, pools.client)["metrics of pool-new"]
-    assert "pod new-1: its metrics are of none of the servers" in why and "get pods/proxy" in why
+    assert "pod new-1: its metrics belong to no known model server" in why and "get pods/proxy" in why
