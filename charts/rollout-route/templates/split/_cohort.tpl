@@ -1,7 +1,7 @@
 {{- /*
 Cohorts: requests with an id are split by its last three hex digits, 4096 buckets. The new pool gets the ids below a
-bucket that only grows with its weight, so an id that has moved stays moved. Two rules hold that, before the weighted one:
-one for the ids that stay and one for those that have moved. No id fits both. The rule of those that stay comes first: a
+bucket that only grows with its weight, so an id that has moved stays moved. Two rules before the weighted one do it: one
+for the ids that stay and one for those that have moved. No id fits both. The rule of those that stay comes first: a
 gateway that takes any value for a match of a regular expression then moves nobody.
 */}}
 
@@ -46,7 +46,7 @@ gateway that takes any value for a match of a regular expression then moves nobo
 {{- end }}
 {{- end }}
 
-{{- /* The first of the 4096 buckets that has not moved at a percent; none is moved twice or back as the percent grows. */}}
+{{- /* The first of the 4096 buckets that has not moved at a percent: 4096 times the percent, rounded. */}}
 {{- define "rollout-route.cohortEnd" -}}
 {{- div (add (mul 4096 (int .)) 50) 100 }}
 {{- end }}
