@@ -1,8 +1,8 @@
 {{- /*
 Cohorts: requests with an id are split by its last three hex digits, 4096 buckets. The new pool gets the ids below a
-bucket that only grows with its weight, so an id that has moved stays moved. Two rules before the weighted one do it: one
-for the ids that stay and one for those that have moved. No id fits both. The rule of those that stay comes first: a
-gateway that takes any value for a match of a regular expression then moves nobody.
+bucket that only grows with its weight, so an id that has moved stays moved. Two rules before the weighted one do it:
+one for the ids that stay and one for those that have moved. No id fits both. The rule of those that stay comes first:
+a gateway that takes any value for a match of a regular expression then moves nobody.
 */}}
 
 {{- /* The rules of a `rule` for requests with an id, as a JSON list; empty without `cohort.header`. */}}
