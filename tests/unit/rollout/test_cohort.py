@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,8 +54,9 @@ def gateway(leads: Callable[[Request], str]) -> Send:
     """A gateway that marks its answer with the pool that `leads` names for a request."""
 
     def send(url: str, request: Completion, bound: load.Plan) -> Answers:
-        pool = leads(Request("llm.example.com", "/v1/completions", request.headers))
-        return Answers.of([Answer(0, 0.1, 0.05, 200, Cause.NONE, "", 1, "", f"default/{pool}" if pool else "")])
+        asked = Request("llm.example.com", "/v1/completions", request.headers)
+        marks = [f"default/{pool}" if (pool := leads(asked)) else "" for _ in range(bound.count or 0)]
+        return Answers.of([Answer(0, 0.1, 0.05, 200, Cause.NONE, "", 1, "", mark) for mark in marks])
 
     return send
 
@@ -94,6 +96,12 @@ def test_a_gateway_that_takes_any_value_for_a_regular_expression_is_seen(plan: P
     other = {"pool-old": "pool-new", "pool-new": "pool-old"}[always]
     wrong = wrong_ids(plan, split_in_half(), {}, gateway(lambda _: always))
     assert f"was answered by {always} and belongs to {other}" in wrong
+
+
+def test_a_gateway_that_splits_ids_by_the_weights_is_seen(plan: Plan) -> None:
+    turns = itertools.cycle(["pool-old", "pool-new"])
+    wrong = wrong_ids(plan, split_in_half(), {}, gateway(lambda _: next(turns)))
+    assert "was answered by pool-new and pool-old and belongs to pool-old" in wrong
 
 
 def test_a_gateway_that_knows_no_capitals_is_seen(plan: Plan) -> None:
