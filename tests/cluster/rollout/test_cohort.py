@@ -63,13 +63,13 @@ class Ids:
 
 @pytest.fixture(scope="module")
 def rollout(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rollout]:
-    with new_rollout(cluster, tmp_path_factory.mktemp("cohort"), "pool-old", "pool-new") as made:
+    with new_rollout(cluster, tmp_path_factory.mktemp("cohort"), "pool-old", "pool-new", "pool-bad") as made:
         yield made
 
 
-def by_ids(rollout: Rollout) -> None:
+def by_ids(rollout: Rollout, new: str = "pool-new") -> None:
     """All weight to the old pool, and ids decide who moves."""
-    rollout.to_old("pool-new")
+    rollout.to_old(new)
     set_values(rollout, f"cohort.header={HEADER}")
 
 
@@ -175,3 +175,11 @@ def test_the_driver_moves_each_id_once_and_only_forward(rollout: Rollout) -> Non
     taken = rollout.run("rollback")
     assert taken.returncode == 0, taken.stdout + taken.stderr
     assert (moved(ids.all()), percent(rollout)) == (set(), 0)
+
+
+def test_ids_that_moved_to_a_bad_pool_are_taken_back(rollout: Rollout) -> None:
+    """Its failures are judged by the step; they are no reason to hold users on it because of the ids."""
+    by_ids(rollout, "pool-bad")
+    done = rollout.run("run", new="pool-bad", steps=(50, 100))
+    assert done.returncode == ExitCode.ROLLED_BACK, done.stdout + done.stderr
+    assert set(Ids(rollout).all().values()) == {"pool-old"}

@@ -122,6 +122,15 @@ def by_the_route_else_new(live: Route) -> Send:
     return gateway(leads)
 
 
+def test_a_pool_that_fails_is_for_the_step_to_judge(plan: Plan) -> None:
+    """A hold would keep users on it, where the step's objectives take the weight back."""
+
+    def send(url: str, request: Completion, bound: load.Plan) -> Answers:
+        return Answers.of([Answer(0, 0.1, 0.05, 0, Cause.TIMEOUT, "", 1, "") for _ in range(bound.count or 0)])
+
+    assert wrong_ids(plan, split_in_half(), {}, send) == ""
+
+
 def test_answers_that_name_no_pool_prove_nothing(plan: Plan) -> None:
     assert wrong_ids(plan, split_in_half(), {}, gateway(lambda _: "")) == ""
 
