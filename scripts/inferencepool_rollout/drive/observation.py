@@ -88,9 +88,9 @@ class Observation:
     def _followed(self, step: Step, moved: float) -> float:
         """Wait until every gateway has accepted the route as it is; return since when requests count (Unix time)."""
         plan = self.plan
-        Gateway(plan, self.client).await_followed(
-            lambda route: route.percent(pool_refs(plan, route)[1]) == step.percent
-        )
+        gateway = Gateway(plan, self.client)
+        route = gateway.await_followed(lambda live: live.percent(pool_refs(plan, live)[1]) == step.percent)
+        gateway.verify_cohort(route)
         time.sleep(SETTLE_SECONDS)
         self.log.write("followed", percent=step.percent, seconds=time.time() - moved)
         return time.time()

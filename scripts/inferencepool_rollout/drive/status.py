@@ -11,6 +11,7 @@ from inferencepool_rollout.drive.lease import Lease
 from inferencepool_rollout.drive.movers import Mover
 from inferencepool_rollout.drive.position import following, pool_refs, position
 from inferencepool_rollout.failure import Failure
+from inferencepool_rollout.kube import cohort
 from inferencepool_rollout.kube.client import Client
 from inferencepool_rollout.kube.helm import Helm
 from inferencepool_rollout.kube.snapshot import Snapshot, read_snapshot
@@ -36,6 +37,7 @@ def status(plan: Plan, client: Client, mover: Mover, helm: Helm, lease: Lease) -
         "why": at.why,
         "nextPercent": step.percent if step else None,
         "live": {str(ref): 100 * share for ref, share in (route.shares() or [{}])[0].items()},
+        "cohort": next((cohort.header(rule) for rule in route.weighted if cohort.is_cohort(rule)), ""),
         "newPool": str(pool_refs(plan, route)[1]),
         "followed": route.followed,
         "pods": {
@@ -74,10 +76,11 @@ def print_status(console: Console, seen: dict[str, Any]) -> None:
     """Print a status."""
     next_percent = f"{seen['nextPercent']} %" if seen["nextPercent"] else "finish"
     live = ", ".join(f"{share:g} % {pool}" for pool, share in seen["live"].items())
+    by_id = f"; by the id in {seen['cohort']}, where a request has one" if seen["cohort"] else ""
     rows = [
         ("new pool", f"{seen['percent']:g} %, next {next_percent} ({seen['next']})"),
         *([("but", seen["why"])] if seen["why"] else []),
-        ("live route", f"{live}; {'accepted' if seen['followed'] else 'not accepted yet'} by its gateways"),
+        ("live route", f"{live}{by_id}; {'accepted' if seen['followed'] else 'not accepted yet'} by its gateways"),
         *(
             (release, ", ".join(f"{name} {sum(up)}/{len(up)} ready" for name, up in parts.items()))
             for release, parts in seen["pods"].items()

@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from inferencepool_rollout.drive.cohort import wrong_ids
 from inferencepool_rollout.drive.position import pool_refs
 from inferencepool_rollout.evidence.observed import observe
 from inferencepool_rollout.evidence.probe import completion, marks, pods_by_side
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.kube.client import Client
+from inferencepool_rollout.kube.cohort import is_cohort
 from inferencepool_rollout.kube.route import Route
 from inferencepool_rollout.kube.snapshot import live_route, read_snapshot
 from inferencepool_rollout.plan.plan import Plan
@@ -76,6 +78,7 @@ class Gateway:
         while True:
             route = self.await_followed(lambda live: live.gives_all_to(pool_refs(plan, live)[0]))
             why, wrong = self._answered()
+            wrong = wrong or self._wrong_ids(route)
             if not wrong:
                 return Verified(route, why)
             if time.monotonic() > until:
@@ -84,6 +87,27 @@ class Gateway:
                     f"ask {plan.gateway.url} yourself, and see `rollout preflight`"
                 )
             time.sleep(self.poll)
+
+    def verify_cohort(self, route: Route) -> None:
+        """Prove that each id goes where the route says; nothing to prove for a route without cohort rules.
+
+        Raises Failure with the ids that went elsewhere after `verify` seconds.
+        """
+        until = time.monotonic() + self.verify
+        while wrong := self._wrong_ids(route):
+            if time.monotonic() > until:
+                raise Failure(
+                    f"the gateway does not split by the ids of the route's cohort rules: {wrong}; see whether it "
+                    "supports the header match RegularExpression, or take `cohort` out of the route's values"
+                )
+            time.sleep(self.poll)
+
+    def _wrong_ids(self, route: Route) -> str:
+        if not any(is_cohort(rule) for rule in route.weighted):
+            return ""
+        plan = self.plan
+        snapshot = read_snapshot(self.client, plan.route.namespace, plan.route.release, (plan.old, plan.new))
+        return wrong_ids(plan, route, snapshot.pools, self.send)
 
     def _answered(self) -> tuple[str, str]:
         """Send REQUESTS through the weighted rules: what the answers show, and what is wrong with them."""

@@ -2,8 +2,8 @@
 
 Source: Gateway API v1, HTTPRouteRule.matches and HTTPRouteSpec.hostnames: the most specific hostname wins, then an
 exact path, the longest prefix, a method, the most headers, the most query parameters, the oldest route, and the first
-by namespace and name. What an implementation decides for itself (regular expressions) is taken for a match that is more
-specific than a prefix, so that a route which may win is named.
+by namespace and name. What an implementation decides for itself is taken for a match, so that a route which may win is
+named: a path's regular expression always, as more specific than a prefix; a header's where it is found in the value.
 
 A request that meets no rule of the routes with the most specific hostname gets 404: Envoy, and so Istio and most other
 gateways, choose a virtual host by its name alone and do not fall back to routes with a wildcard or without hostnames.
@@ -11,6 +11,7 @@ gateways, choose a virtual host by its name alone and do not fall back to routes
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -98,7 +99,7 @@ def _rank(request: Request, match: Manifest) -> Rank | None:
     headers = {name.lower(): text for name, text in request.headers.items()}
     for header in match.get("headers") or []:
         given = headers.get(header["name"].lower())
-        if given is None or (header.get("type", "Exact") == "Exact" and given != header["value"]):
+        if given is None or not _fits(header, given):
             return None
     if match.get("queryParams"):
         return None  # the probe sends none
@@ -106,6 +107,16 @@ def _rank(request: Request, match: Manifest) -> Rank | None:
         int(kind == "Exact"), int(kind == "RegularExpression"), len(value) if kind == "PathPrefix" else 0,
         int("method" in match), len(match.get("headers") or []), 0,
     )  # fmt: skip
+
+
+def _fits(header: Manifest, given: str) -> bool:
+    """Whether a header's value fits its match; what Python cannot read as a regular expression may fit."""
+    if header.get("type", "Exact") == "Exact":
+        return bool(given == header["value"])
+    try:
+        return re.search(header["value"], given) is not None
+    except re.error:
+        return True
 
 
 def _below(path: str, prefix: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from inferencepool_rollout.kube import cohort
 from inferencepool_rollout.kube.apis import POOL_GROUP
 from inferencepool_rollout.kube.client import Manifest
 
@@ -72,20 +73,36 @@ class Route:
 
     @property
     def weighted(self) -> list[Manifest]:
-        """The rules that split requests: all but those for testers."""
+        """The rules that split requests, by weight or by an id: all but those for testers."""
         return [rule for rule in self.spec.get("rules") or [] if CANARY not in rule.get("name", "")]
 
     def shares(self) -> list[dict[PoolRef, float]]:
-        """Return the share (0 to 1) of each backend in every weighted rule; empty for a rule without any weight."""
+        """Return the share (0 to 1) of each backend in every weighted rule; empty for a rule without any weight.
+
+        The cohort rules of one rule count as one: the ids that lead to each backend, in the whole percents of which the
+        chart makes buckets.
+        """
+        ids: dict[str, dict[PoolRef, float]] = {}
         found = []
         for rule in self.weighted:
-            weights: dict[PoolRef, float] = {}
-            for ref in rule.get("backendRefs") or []:
-                pool = self.reference(ref)
-                weights[pool] = weights.get(pool, 0) + float(ref.get("weight", 1))
-            total = sum(weights.values())
-            found.append({pool: weight / total for pool, weight in weights.items()} if total else {})
-        return found
+            shares = self._shares(rule)
+            if not cohort.is_cohort(rule):
+                found.append(shares)
+                continue
+            together = ids.setdefault(cohort.split_of(rule), {})
+            part = len(cohort.buckets(rule)) / cohort.BUCKETS
+            for pool, share in shares.items():
+                together[pool] = together.get(pool, 0) + share * part
+        return found + [{pool: round(share, 2) for pool, share in shares.items()} for shares in ids.values()]
+
+    def _shares(self, rule: Manifest) -> dict[PoolRef, float]:
+        """The share (0 to 1) of each backend of one rule; empty without any weight."""
+        weights: dict[PoolRef, float] = {}
+        for ref in rule.get("backendRefs") or []:
+            pool = self.reference(ref)
+            weights[pool] = weights.get(pool, 0) + float(ref.get("weight", 1))
+        total = sum(weights.values())
+        return {pool: weight / total for pool, weight in weights.items()} if total else {}
 
     def reference(self, ref: Manifest) -> PoolRef:
         """Return the pool that a backendRef names; a Service is one of the empty group."""

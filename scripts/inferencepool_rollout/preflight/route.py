@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from inferencepool_rollout.evidence.probe import streams
+from inferencepool_rollout.kube.cohort import header, is_cohort
 from inferencepool_rollout.kube.matching import attached, met, with_hostname
 from inferencepool_rollout.kube.route import Route
 from inferencepool_rollout.preflight.check import Check
@@ -62,6 +63,12 @@ def _precedence(facts: Facts, route: Route) -> Check:
             wrong.append(f"no route answers {request.host}{request.path} ({stream.name}){why}")
         elif not stream.pool and found.route.uid != route.uid:
             wrong.append(f"HTTPRoute {found.route.namespace}/{found.route.name} takes {request.host}{request.path}")
+        elif not stream.pool and is_cohort(found.rule):
+            return Check(
+                "precedence",
+                f"the probe's requests carry an id in the header {header(found.rule)}, so one pool answers them all",
+                f"take {header(found.rule)} out of gateway.headers: a probe without an id is split by the weights",
+            )
         elif stream.pool:
             name = facts.plan.old if stream.pool == "old" else facts.plan.new
             leads = {found.route.reference(ref).name for ref in found.rule.get("backendRefs") or []}

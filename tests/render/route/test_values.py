@@ -15,8 +15,8 @@ from kit.scenarios import of
 from kit.values_schema import Schema, objects, reached
 
 CHART = CHARTS / "rollout-route"
-KITCHEN_SINK = Path(__file__).with_name("kitchen-sink.yaml")
-SCENARIOS = [*of("rollout-route"), KITCHEN_SINK]
+KITCHEN_SINKS = sorted(Path(__file__).parent.glob("kitchen-sink*.yaml"))
+SCENARIOS = [*of("rollout-route"), *KITCHEN_SINKS]
 
 
 def test_the_schema_is_a_schema(schema: Schema) -> None:
@@ -34,14 +34,16 @@ def test_no_object_of_the_schema_takes_unknown_keys(schema: Schema) -> None:
     assert [path for path, node in objects(schema) if node.get("additionalProperties") is not False] == []
 
 
-def test_the_kitchen_sink_sets_every_key_of_the_schema(schema: Schema) -> None:
-    set_keys = set(reached(yaml.safe_load(KITCHEN_SINK.read_text()), schema, schema))
+def test_the_kitchen_sinks_set_every_key_of_the_schema(schema: Schema) -> None:
+    set_keys = {key for file in KITCHEN_SINKS for key in reached(yaml.safe_load(file.read_text()), schema, schema)}
     asked = {f"{path}/properties/{key}" for path, node in objects(schema) for key in node["properties"]}
     assert asked - set_keys == {"#/properties/global"}
 
 
-def test_the_kitchen_sink_sets_no_value_to_its_default(defaults: dict[str, Any]) -> None:
-    values = yaml.safe_load(KITCHEN_SINK.read_text())
+def test_the_kitchen_sinks_set_no_value_to_its_default(defaults: dict[str, Any]) -> None:
+    values: dict[str, Any] = {}
+    for file in KITCHEN_SINKS:
+        values |= yaml.safe_load(file.read_text())
     same = [key for key in defaults if values[key] == defaults[key]]
     same += [f"guards.{key}" for key in defaults["guards"] if values["guards"][key] == defaults["guards"][key]]
     assert same == ["kind"]

@@ -145,6 +145,21 @@ def test_a_preview_with_a_hostname_that_the_main_route_lacks_is_refused(facts: F
     assert "HTTPRoute default/pool-old-preview alone answer" in found["precedence"].why
 
 
+def test_a_probe_whose_requests_carry_an_id_is_refused(facts: Facts) -> None:
+    ids = {"name": "x-user-hash", "type": "RegularExpression", "value": "^.*([0-9a-fA-F]{3})$"}
+    path = {"type": "PathPrefix", "value": "/"}
+    live = route(
+        rule({"pool-old": 1}, name="default.route.all.cohort-old", path=path, headers=[ids]),
+        rule({"pool-old": 100}),
+        release="route",
+    )
+    facts = with_cluster(replace(facts, rendered=live), route=live, routes=(live, *facts.snapshot.routes[1:]))
+    assert failed(facts) == {}
+    headers = altered(facts.plan.gateway, headers={"X-User-Hash": "5d41402a"})
+    found = failed(with_plan(facts, gateway=headers))
+    assert "carry an id in the header x-user-hash" in found["precedence"].why
+
+
 def test_requests_to_a_pool_that_another_one_answers_are_refused(facts: Facts) -> None:
     found = failed(replace(facts, asked=[Asked("food-review, to the new pool", "new", "old")]))
     assert found["gateway, food-review, to the new pool"].why == "sent to pool-new, and answered by pool-old"

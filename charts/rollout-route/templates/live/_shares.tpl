@@ -14,11 +14,12 @@
 {{- toJson $weights }}
 {{- end }}
 
-{{- /* backendRefs of the first rule of a spec that is not a canary, as a JSON list. */}}
+{{- /* backendRefs of the first rule of a spec that splits by weight, so neither a canary's nor a cohort's, as a JSON
+       list. */}}
 {{- define "rollout-route.splitRefs" -}}
 {{- $refs := list }}
 {{- range reverse (default list .rules) }}
-  {{- if not (contains ".canary-" (default "" .name)) }}
+  {{- if not (regexMatch "[.](canary|cohort)-" (default "" .name)) }}
     {{- $refs = default list .backendRefs }}
   {{- end }}
 {{- end }}

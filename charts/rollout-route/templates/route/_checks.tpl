@@ -8,7 +8,7 @@ what it takes although no request can ever match. Each is refused at render by t
 {{- $names := list }}
 {{- range .match.headers }}
   {{- if has (lower .name) $names }}
-    {{- fail (printf "rules: %s matches the header %s twice (names are compared without case), beside modelHeader and canary: no request can match; name each header once" $.name .name) }}
+    {{- fail (printf "rules: %s matches the header %s twice (names are compared without case), beside modelHeader, canary and cohort: no request can match; name each header once" $.name .name) }}
   {{- end }}
   {{- $names = append $names (lower .name) }}
 {{- end }}
@@ -32,7 +32,7 @@ what it takes although no request can ever match. Each is refused at render by t
   {{- end }}
 {{- end }}
 {{- if gt (int $sum) 128 }}
-  {{- fail (printf "rules: with canary they make %d matches, and an HTTPRoute has room for 128: shorten paths, or use another release for some rules" $sum) }}
+  {{- fail (printf "rules: with canary and cohort they make %d matches, and an HTTPRoute has room for 128: shorten paths, or use another release for some rules" $sum) }}
 {{- end }}
 {{- end }}
 

@@ -19,7 +19,8 @@
 {{- end }}
 {{- end }}
 
-{{- /* The rules as a JSON list, from `rules` and `canary`; the canary rules of a rule stand before it. */}}
+{{- /* The rules as a JSON list, from `rules`, `canary` and `cohort`; a rule's canary and cohort rules stand
+       before it, in this order. */}}
 {{- define "rollout-route.rules" -}}
 {{- $split := include "rollout-route.split" . | fromJsonArray }}
 {{- $names := list }}
@@ -30,6 +31,7 @@
     {{- $arguments := dict "root" $ "rule" $rule "canary" $canary "index" $index }}
     {{- $rules = append $rules (include "rollout-route.canaryRule" $arguments | fromJson) }}
   {{- end }}
+  {{- $rules = concat $rules (include "rollout-route.cohortRules" (dict "root" $ "rule" $rule) | fromJsonArray) }}
   {{- $arguments := dict "root" $ "rule" $rule "name" $rule.name "backendRefs" $split "headers" list "mirror" true }}
   {{- $rules = append $rules (include "rollout-route.rule" $arguments | fromJson) }}
 {{- end }}
@@ -37,7 +39,7 @@
   {{- fail (printf "rules: the names %s are not unique; a gateway may take one rule's endpoint picker for the other's: give each rule its own" (join ", " $names)) }}
 {{- end }}
 {{- if gt (len $rules) 16 }}
-  {{- fail (printf "rules: with canary they make %d rules, and an HTTPRoute has room for 16: use another release for the rest" (len $rules)) }}
+  {{- fail (printf "rules: with canary and cohort they make %d rules, and an HTTPRoute has room for 16: use another release for the rest" (len $rules)) }}
 {{- end }}
 {{- include "rollout-route.checkMatches" $rules }}
 {{- toJson $rules }}
