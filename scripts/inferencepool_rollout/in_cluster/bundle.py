@@ -17,8 +17,13 @@ CHART, PROMPTS, TRACE = "chart", "prompts.jsonl", "trace"
 def bundle(plan: Plan, file: str) -> dict[str, bytes]:
     """Return the files by their paths; `file` is the plan's own, whose other paths become relative to it.
 
-    Raises Failure for more than a Secret takes, or a file that cannot be read.
+    Raises Failure for more than a Secret takes, for a file that cannot be read, and for a plan that scales the pools.
     """
+    if plan.capacity and plan.capacity.scaling:
+        raise Failure(
+            "capacity.scaling upgrades the pools' releases, which the Job's Role does not allow; "
+            "run this plan without --in-cluster"
+        )
     document = plan.model_dump(mode="json", by_alias=True, exclude_none=True)
     found: dict[str, bytes] = {}
     if url := document["gateway"].pop("inClusterUrl", None):

@@ -31,6 +31,7 @@ from unit.rollout.live_routes import route, rule
 
 ROUTE = route(rule({"pool-old": 100}))
 PLANS = sorted((ROOT / "values/plans").glob("*.yaml"))
+SCALED = [file for file in PLANS if "scaling:" in file.read_text()]
 RETRIED = {1, 6, 130, 137, 143}
 """A fault, another driver, an interruption, and pods that were killed."""
 
@@ -82,7 +83,7 @@ def with_job(cluster: FakeCluster, condition: str = "", exit_code: int = 0) -> N
     }
 
 
-@pytest.mark.parametrize("file", PLANS, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", [file for file in PLANS if file not in SCALED], ids=lambda file: file.stem)
 def test_the_plan_in_the_pod_is_the_plan(file: Path, tmp_path: Path) -> None:
     plan = read_plan(file)
     inside = read_plan(mounted(made_of(plan), tmp_path) / "plan.yaml")
@@ -92,6 +93,13 @@ def test_the_plan_in_the_pod_is_the_plan(file: Path, tmp_path: Path) -> None:
         (document["quality"] or {}).pop("prompts", None)
         (document["probe"]["workload"] or {}).pop("trace", None)
     assert read == outside
+
+
+def test_a_plan_that_scales_the_pools_is_refused() -> None:
+    assert SCALED
+    for file in SCALED:
+        with pytest.raises(Failure, match="run this plan without --in-cluster"):
+            bundle(read_plan(file), "plan.yaml")
 
 
 def test_the_chart_in_the_pod_is_the_chart(plan: Plan, tmp_path: Path) -> None:
