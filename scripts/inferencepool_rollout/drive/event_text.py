@@ -15,7 +15,7 @@ TEXTS = {
     "followed": "the gateway follows at {percent} %, {seconds:.1f} s after the command ended",
     "verdict": "{percent} %: {action}. {why}",
     "quality": "answers at {percent} %: {action}. {why}",
-    "waiting": "has not moved to {percent} % yet: {why}",
+    "waiting": "{why}",
     "approved": "{by} approved {percent} % at {at}",
     "hook": "{hook} hook of {percent} %: {answer}. {why}",
     "left out": "the log that is kept in the cluster lacks {requests} more requests of this step",

@@ -111,11 +111,15 @@ class Permission:
         if not missing:
             self._given = True
             return decision
-        if missing.action is Action.WAIT and missing.why != self._told:
+        if missing.action is Action.WAIT and missing.why != self._told and not self._just_asked():
             self._told = missing.why
             self._of.log.write("waiting", percent=self._step.percent, why=missing.why)
             say(missing.why)
         return Decision(missing.action, missing.why, decision.findings)
+
+    def _just_asked(self) -> bool:
+        """Whether the gate has been asked for the first time a moment ago, which nobody has to be told of."""
+        return bool(self._answer) and not self._refusal and time.monotonic() - self._asked < self._of.again
 
     def _approval_missing(self) -> Decision | None:
         if not self._step.approve or self._approved:
