@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
 
+from inferencepool_rollout.drive.approval import Approval, Approvals
 from inferencepool_rollout.drive.driver import Driver, deferred_interrupt
 from inferencepool_rollout.drive.finish import Finish
 from inferencepool_rollout.drive.ladder import Ladder
@@ -21,8 +24,9 @@ from inferencepool_rollout.drive.movers.gitops import GitopsMover
 from inferencepool_rollout.drive.movers.helm import HelmMover
 from inferencepool_rollout.drive.movers.values_file import Unwritable
 from inferencepool_rollout.drive.movers.values_file import written as number_written
+from inferencepool_rollout.drive.permission import Permissions
 from inferencepool_rollout.drive.position import following, pool_refs, position
-from inferencepool_rollout.drive.run_log import RunLog, default_folder, read_log
+from inferencepool_rollout.drive.run_log import Listener, RunLog, default_folder, read_log
 from inferencepool_rollout.drive.status import print_status, status
 from inferencepool_rollout.drive.timeline import print_timeline
 from inferencepool_rollout.drive.verify import Gateway
@@ -31,10 +35,18 @@ from inferencepool_rollout.evidence.capacity import last_capacity
 from inferencepool_rollout.evidence.decision import Action
 from inferencepool_rollout.exit_codes import ExitCode
 from inferencepool_rollout.failure import Failure, run_cli
+from inferencepool_rollout.hooks.cloud_event import signing_key
 from inferencepool_rollout.importer.run import run_import
-from inferencepool_rollout.kube.client import Client
+from inferencepool_rollout.in_cluster.job import Job
+from inferencepool_rollout.in_cluster.log_store import LogStore, kept_log
+from inferencepool_rollout.in_cluster.manifests import IMAGE, KEEP_LOG
+from inferencepool_rollout.kube.client import ASKED_SECONDS, Client
 from inferencepool_rollout.kube.helm import Helm, program
 from inferencepool_rollout.kube.snapshot import live_route, read_route
+from inferencepool_rollout.metrics.exporter import Exporter
+from inferencepool_rollout.notify.message import Messages, Subject
+from inferencepool_rollout.notify.notifier import Notifier
+from inferencepool_rollout.notify.services import Services
 from inferencepool_rollout.plan.contradictions import shortest_ladder
 from inferencepool_rollout.plan.plan import Plan
 from inferencepool_rollout.plan.steps import Step
@@ -44,9 +56,11 @@ from inferencepool_rollout.plan_file import read_plan
 from inferencepool_rollout.preflight import preflight as run_checks
 from inferencepool_rollout.preflight.check import print_checks
 from inferencepool_rollout.preflight.facts import gather
+from inferencepool_rollout.progress import say
 from inferencepool_rollout.scaling.releases import Releases
 from inferencepool_rollout.scaling.scaler import Scaler
 
+T = TypeVar("T")
 PATIENCE_SECONDS = 30.0
 """For how long a driver's reads are tried again while the API server is away."""
 
@@ -75,6 +89,7 @@ CONSOLE = Console(soft_wrap=True)  # nothing is cut into lines that somebody cop
 class Tools:
     """What the commands work with: one client, one helm, one mover and one Lease for a plan."""
 
+    file: Path
     plan: Plan
     client: Client
     helm: Helm
@@ -94,16 +109,24 @@ class Tools:
         client = Client(context)
         helm = Helm(plan.route.namespace, context)
         mover: Mover = GitopsMover(plan, values, at) if values else HelmMover(plan, helm)
-        return cls(plan, client, helm, mover, Lease(client, plan.route.namespace, plan.route.release))
+        return cls(file, plan, client, helm, mover, Lease(client, plan.route.namespace, plan.route.release))
 
-    def driver(self, log: Path | None, stopped: threading.Event | None = None) -> Driver:
-        """Return a driver that writes into a run log."""
-        run_log = RunLog(log or default_folder(self.plan))
+    def driver(self, log: Path | None, stopped: threading.Event | None = None, metrics: str = "") -> Driver:
+        """Return a driver that writes into a run log and tells whoever wants to know; `metrics` is HOST:PORT."""
+        plan, messages, exporter = self.plan, self.messages, Exporter(self.plan)
+        key, services = _told(signing_key, ""), _told(Services.of_environment, None)
+        if metrics:
+            exporter.serve(metrics)
+        notifier = Notifier.of(plan, self.client, messages, key, services, exporter.lost)
+        listeners: list[Listener] = [exporter, notifier]
+        if self.keeps_log():
+            listeners.append(LogStore(plan, self.client))
+        run_log = RunLog(log or default_folder(plan), listeners=listeners)
         client = self.client.with_patience(PATIENCE_SECONDS)
+        permissions = Permissions(plan, self.approvals(), run_log, messages, key)
         stopped = stopped or threading.Event()
-        return Driver(
-            self.plan, client, self.mover, self.lease, run_log, CONSOLE, stopped, self.scaler(client, run_log, stopped)
-        )
+        scaler = self.scaler(client, run_log, stopped)
+        return Driver(plan, client, self.mover, self.lease, run_log, CONSOLE, permissions, stopped, scaler)
 
     def scaler(self, client: Client, log: RunLog, stopped: threading.Event) -> Scaler | None:
         """Return what scales both pools, None where the plan leaves their sizes alone."""
@@ -111,6 +134,35 @@ class Tools:
         if not scaling:
             return None
         return Scaler.of(self.plan, client, Releases(self.helm, scaling.chart), self.lease, log, stopped)
+
+    def job(self) -> Job:
+        """Return the rollout's Job, which need not be there."""
+        return Job(self.plan, self.client, lambda text: CONSOLE.print(text, markup=False))
+
+    def keeps_log(self) -> bool:
+        """Tell whether the run log is kept in the cluster: by the Job, and by all who have a part in its rollout."""
+        try:
+            return bool(os.environ.get(KEEP_LOG)) or self.job().exists()
+        except Failure:
+            return False
+
+    def others_drive(self) -> bool:
+        """Tell whether a driver is at work, or a Job that will start one again."""
+        if self.lease.living_holder():
+            return True
+        try:
+            return self.job().active()
+        except Failure:  # Jobs may not be read
+            return False
+
+    @property
+    def messages(self) -> Messages:
+        """What is told about this rollout."""
+        return Messages(Subject.of(self.plan, self.file.name))
+
+    def approvals(self) -> Approvals:
+        """Return the approvals of this rollout."""
+        return Approvals(self.plan, self.client, self.lease)
 
     def way_back(self) -> WayBack:
         """Return the way back."""
@@ -147,17 +199,34 @@ def run(
     dry_run: DryRun = False,
     values: GitOps = None,
     at: At = "",
+    metrics: Annotated[str, typer.Option(metavar="HOST:PORT", help="serve metrics for Prometheus there")] = "",
+    in_cluster: Annotated[
+        bool, typer.Option("--in-cluster", help="as a Job in the cluster, which goes on without this terminal")
+    ] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="with --in-cluster: only follow the Job that runs")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="with --in-cluster: start the Job and leave it")] = False,
+    image: Annotated[str, typer.Option(help="with --in-cluster: the driver's image")] = IMAGE,
 ) -> None:
     """Go through the steps, from wherever the cluster stands; if it was killed, start it again."""
+    if in_cluster and (values or log or metrics):
+        raise Failure(
+            "--in-cluster takes no --gitops, --log or --metrics; leave them out, the Job has its own", ExitCode.USAGE
+        )
+    if (follow or detach) and not in_cluster:
+        raise Failure("--follow and --detach are about a Job; add --in-cluster", ExitCode.USAGE)
     tools = Tools.of(file, context, values, at)
     if dry_run:
         return _dry_run(tools)
+    if in_cluster:
+        raise typer.Exit(_in_cluster(tools, image, again=again, resume=resume, follow=follow, detach=detach))
+    signing_key()  # what is wrong with the environment is refused here, and in no way back
+    Services.of_environment()
     with deferred_interrupt() as stopped, tools.lease.held():
         if resume:
             tools.lease.hold("")
         if reason := tools.lease.on_hold():
             raise Failure(f"the rollout is on hold ({reason}); continue with `rollout run --resume`", ExitCode.HELD)
-        code = tools.driver(log, stopped).run(again)
+        code = tools.driver(log, stopped, metrics).run(again)
     raise typer.Exit(code)
 
 
@@ -204,10 +273,15 @@ def show_status(
 
 @app.command()
 def promote(file: File, context: Context = "", log: Log = None, dry_run: DryRun = False) -> None:
-    """Move to the next step past the present one's verdict; preflight still has its say."""
+    """Approve the next step of a running driver, or without one move to it past the present one's verdict."""
     tools = Tools.of(file, context)
     if dry_run:
         return _dry_run(tools, steps=1)
+    if approved := _approved(tools):
+        CONSOLE.print(
+            f"{approved.percent} % is approved by {approved.by}; the running driver moves to it", markup=False
+        )
+        return
     with tools.lease.held():
         tools.lease.hold("")
         code = tools.driver(log).promote()
@@ -219,16 +293,18 @@ def promote(file: File, context: Context = "", log: Log = None, dry_run: DryRun 
 @app.command()
 def report(
     file: File,
+    context: Context = "",
     log: Log = None,
     out: Annotated[Path | None, typer.Option(help="file to write; report.html or report.png by default")] = None,
     png: Annotated[bool, typer.Option("--png", help="write the charts as a PNG picture")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, as report.schema.json describes it")] = False,
     texts: Annotated[bool, typer.Option("--texts", help="show prompts and answers that differ")] = False,
 ) -> None:
-    """Show the last rollout by its run log: a page that needs nothing else, a picture, or JSON."""
+    """Show the last rollout by its run log, of this machine or kept in the cluster: as a page, a picture, or JSON."""
     from inferencepool_rollout.report.write import write_report  # here, as it takes a second
 
-    write_report(read_log(log or default_folder(read_plan(file))), out, png=png, as_json=as_json, texts=texts)
+    events = read_log(log) if log else _last_log(read_plan(file), context)
+    write_report(events, out, png=png, as_json=as_json, texts=texts)
 
 
 @app.command()
@@ -257,7 +333,7 @@ def rollback(
     if dry_run:
         print(" ".join(tools.mover.back_command()))
         return
-    if tools.lease.holder():
+    if tools.lease.holder() or tools.others_drive():
         tools.lease.hold("rolled back by hand")
     driver = tools.driver(log)
     driver.begin()
@@ -351,6 +427,60 @@ def profile(
     except (Unwritable, OSError) as error:
         raise Failure(f"{file} cannot be changed ({error}); set capacity.perReplica.new: {each:g} by hand") from None
     CONSOLE.print(f"wrote capacity.perReplica.new: {each:g} into {file}")
+
+
+def _last_log(plan: Plan, context: str) -> list[dict[str, Any]]:
+    """The events of the last rollout: of this machine's log, or of the one in the cluster if that is newer."""
+    try:
+        kept = kept_log(Client(context).with_patience(0, ASKED_SECONDS), plan)
+    except Failure:
+        kept = []
+    try:
+        here = read_log(default_folder(plan))
+    except Failure:
+        if not kept:
+            raise
+        here = []
+    return max(here, kept, key=lambda events: events[-1]["time"] if events else 0)
+
+
+def _in_cluster(tools: Tools, image: str, *, again: bool, resume: bool, follow: bool, detach: bool) -> int:
+    """Start the rollout's Job and follow it; Ctrl-C leaves it at work."""
+    job = tools.job()
+    if not follow:
+        if resume:
+            tools.lease.hold("")
+        if reason := tools.lease.on_hold():
+            raise Failure(f"the rollout is on hold ({reason}); add --resume", ExitCode.HELD)
+        job.start(tools.file.name, image, ["--again"] if again else [])
+    on = f"Job {tools.plan.route.namespace}/{job.name}"
+    if detach:
+        CONSOLE.print(f"{on} is started; see it with `rollout run --in-cluster --follow`", markup=False)
+        return ExitCode.DONE
+    try:
+        return job.follow()
+    except KeyboardInterrupt:
+        CONSOLE.print(f"{on} goes on; `rollout hold` stops it at its step", markup=False)
+        return ExitCode.DONE
+
+
+def _approved(tools: Tools) -> Approval | None:
+    """Approve the next step where it needs that and a driver is at work; None where it is moved to here and now."""
+    plan = tools.plan
+    route = live_route(tools.client, plan.route.namespace, plan.route.release)
+    step = following(plan, position(plan, route, tools.mover.record()))
+    if step is None or not step.approve or not tools.others_drive():
+        return None
+    return tools.approvals().give(step)
+
+
+def _told(read: Callable[[], T], otherwise: T) -> T:
+    """What the environment says, or something else where that is wrong, which is reported."""
+    try:
+        return read()
+    except Failure as failure:
+        say(f"{failure}; the rollout goes on without it")
+        return otherwise
 
 
 def _seconds(duration: str) -> float:

@@ -22,7 +22,7 @@ SNIPPET = re.compile(r'^--8<-- "(.*)"$', re.MULTILINE)
 KEYS = {chart: set(yaml.safe_load((CHARTS / chart / "values.yaml").read_text())) for chart in NAMES}
 VALUES_AT = {"Application": ("source", "helm", "valuesObject"), "HelmRelease": ("values",)}
 """Where an object of a GitOps tool has the values of its chart, below `spec`."""
-OBJECTS = {"Gateway", "HelmRepository", *VALUES_AT}
+OBJECTS = {"Gateway", "HelmRepository", "PodMonitor", *VALUES_AT}
 OTHERS = {"jobs", "script", "pilot", "nginxGateway"}
 """Keys of what other programs read: CI systems, and charts of gateways."""
 

@@ -12,6 +12,7 @@ import yaml
 
 from inferencepool_rollout.cli import app
 from inferencepool_rollout.exit_codes import ExitCode
+from inferencepool_rollout.in_cluster.manifests import OBJECTS
 from inferencepool_rollout.plan_file import read_plan
 from kit.charts import ROOT
 
@@ -58,3 +59,11 @@ def test_gitlab_lets_a_held_rollout_pass_as_a_warning() -> None:
 def test_the_gitops_job_goes_on_where_the_last_move_is_not_applied_yet() -> None:
     accepted = re.findall(r"^ *([\d |]+)\) ;;", PAGES[ROOT / "docs/how-to/gitops.md"], re.MULTILINE)
     assert accepted == [f"{ExitCode.DONE.value} | {ExitCode.HELD.value}"]
+
+
+def test_the_pod_monitor_of_the_page_finds_the_jobs_pod() -> None:
+    spec = block("how-to/unattended.md", "kind")["spec"]
+    pod = yaml.safe_load((OBJECTS / "job.yaml").read_text())["spec"]["template"]
+    assert spec["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    ports = [port["name"] for container in pod["spec"]["containers"] for port in container["ports"]]
+    assert [endpoint["port"] for endpoint in spec["podMetricsEndpoints"]] == ports

@@ -55,7 +55,8 @@ def status(console: Console, plan: Plan) -> None:
     ]
     ready = {"model-server": [True] * 100, "epp": [False]}
     seen = {
-        "percent": 10, "next": "judge", "nextPercent": 50, "why": f"the live route is none of the plan's, see {URL}",
+        "percent": 10, "next": "judge", "nextPercent": 50, "nextNeedsApproval": True,
+        "why": f"the live route is none of the plan's, see {URL}",
         "live": {f"{NAMESPACE}/{OLD}": 90.0, f"{NAMESPACE}/{NEW}": 10.0}, "followed": False, "cohort": "x-user-hash",
         "pods": {OLD: ready, NEW: ready}, "driver": f"{NAMESPACE}@{NAMESPACE} pid 4194304", "hold": URL,
         "capacity": {"unit": "accelerators", "used": 99_999, "most": 100_000, "headroom": 0.07}, "history": history,

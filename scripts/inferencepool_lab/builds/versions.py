@@ -81,15 +81,17 @@ class Image:
     """A container image: its published name, and what the fall-back puts into the context of its Dockerfile.
 
     `folder` has the Dockerfile and what stands beside it. `programs` are names of programs, `files` are `module:path`
-    of Go modules' files, `wheels` maps a pinned wheel to the path inside it; `requirements` is a lock file in the
-    folder, whose packages go into deps/; `base` is the name of a root file system, or empty. An image that is not
-    `published` is this project's own: it is always built, and its Dockerfile names a published base.
+    of Go modules' files, `sources` are folders of the checkout, `wheels` maps a pinned wheel to the path inside it;
+    `requirements` is a lock file in the folder, whose packages go into deps/; `base` is the name of a root file system,
+    or empty. An image that is not `published` is this project's own: it is always built, and its Dockerfile names a
+    published base.
     """
 
     name: str
     folder: Path
     programs: Sequence[str] = ()
     files: Sequence[str] = ()
+    sources: Sequence[str] = ()
     wheels: Mapping[str, str] = field(default_factory=dict)
     requirements: str = ""
     base: str = ""

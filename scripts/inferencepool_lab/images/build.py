@@ -11,7 +11,7 @@ from pathlib import Path
 from inferencepool_lab.builds import cache, debian
 from inferencepool_lab.builds.found import vendored, wheel
 from inferencepool_lab.builds.programs import compiled, module_folder, path
-from inferencepool_lab.builds.versions import Image, versions
+from inferencepool_lab.builds.versions import ROOT, Image, versions
 from inferencepool_lab.docker import Docker
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.process import run
@@ -30,7 +30,8 @@ def inputs_label(docker: Docker, name: str) -> str | None:
 def inputs(docker: Docker, key: str) -> str:
     """The fingerprint of everything that goes into the image; compiles nothing."""
     image = _image(key)
-    parts: list[str | Path] = [image.name, image.folder, *image.files, *image.wheels]
+    sources = [ROOT / source for source in image.sources]
+    parts: list[str | Path] = [image.name, image.folder, *sources, *image.files, *image.wheels]
     parts += [path(name).parent.name for name in image.programs]
     if image.base:
         root = versions().roots[image.base]
@@ -65,6 +66,8 @@ def image(
             _copy(module_folder(module) / path_in_module, context)
         for requirement, path_in_wheel in wanted.wheels.items():
             _copy(wheel(requirement) / path_in_wheel, context)
+        for source in wanted.sources:
+            shutil.copytree(ROOT / source, context / Path(source).name, ignore=shutil.ignore_patterns("__pycache__"))
         if wanted.requirements:
             _copy(vendored(wanted.folder / wanted.requirements), context / "deps")
         docker.run(

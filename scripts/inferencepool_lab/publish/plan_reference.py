@@ -45,11 +45,12 @@ def main(folder: Path = DOCS) -> int:
     """Write both files into a folder."""
     schema = Plan.model_json_schema()
     (folder / SCHEMA).write_text(json.dumps(schema, indent=2) + "\n")
-    (folder / PAGE).write_text(HEAD + _table(schema) + PROMPTS + _table(Prompt.model_json_schema()))
+    (folder / PAGE).write_text(HEAD + schema_table(schema) + PROMPTS + schema_table(Prompt.model_json_schema()))
     return 0
 
 
-def _table(schema: Node) -> str:
+def schema_table(schema: Node) -> str:
+    """Return the keys of a JSON schema as a table of Markdown."""
     lines = table(("key", "type", "default", "meaning"), _rows(schema, schema, ""))
     return "".join(f"{line}\n" for line in lines)
 

@@ -1,16 +1,18 @@
-"""Write the reference pages that follow from the code: commands and exit codes, the report, the refusals."""
+"""Write the reference pages that follow from the code: commands and exit codes, events, report, refusals."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from inferencepool_lab.publish import command_reference, refusal_reference, report_reference
+from inferencepool_lab.publish import command_reference, event_reference, refusal_reference, report_reference
 from inferencepool_rollout.failure import run_cli
 
 DOCS = Path(__file__).parents[3] / "docs/reference"
 PAGES: Mapping[str, Callable[[], str]] = {
     "commands.md": command_reference.page,
+    "events.md": event_reference.page,
+    "event.schema.json": event_reference.schema,
     "report.md": report_reference.page,
     "refusals.md": refusal_reference.page,
 }

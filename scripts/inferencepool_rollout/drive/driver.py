@@ -16,6 +16,7 @@ from inferencepool_rollout.drive.ladder import Ladder
 from inferencepool_rollout.drive.lease import Lease
 from inferencepool_rollout.drive.movers import Mover
 from inferencepool_rollout.drive.observation import Observation
+from inferencepool_rollout.drive.permission import Permission, Permissions
 from inferencepool_rollout.drive.position import Next, Position, following, pool_refs, position
 from inferencepool_rollout.drive.run_log import RunLog, read_log
 from inferencepool_rollout.drive.verify import Gateway
@@ -51,6 +52,7 @@ class Driver:
     lease: Lease
     log: RunLog
     console: Console
+    permissions: Permissions
     stopped: threading.Event = field(default_factory=threading.Event)
     scaler: Scaler | None = None
     """Scales both pools as the weight moves; None where the plan leaves their sizes alone."""
@@ -90,9 +92,14 @@ class Driver:
         step = following(self.plan, self.where())
         if step is None:
             raise Failure("the last step is reached; `rollout finish` deletes the old pool")
+        self.log.write("approved", **asdict(self.permissions.approvals.make(step)))
+        if why := self.permissions.gate(step):
+            return self._hold(f"the gate did not say yes: {why}")
         self._scaled_for(step)
         if not self.may_move(step):
             return ExitCode.REFUSED
+        if why := self.permissions.before(step):
+            return self._hold(f"the hook `before` did not say yes: {why}")
         self.lease.require()
         command = list(self.mover.command(step.percent))
         self.log.write("move", percent=step.percent, command=command)
@@ -172,6 +179,8 @@ class Driver:
                 self._end("done")
                 self.console.print(f"done: {self.plan.new} has {at.percent:g} % and keeps every objective")
                 return ExitCode.DONE
+            if not at.percent and (why := self.permissions.await_move(target, self.stopped)):
+                return self._hold(why)
             self._scaled_for(target)
             if not self.may_move(target):
                 return ExitCode.REFUSED
@@ -181,6 +190,8 @@ class Driver:
                 return self._refused(decision.why)
             if decision.action is Action.HOLD:
                 break
+            if why := self.permissions.before(target):
+                return self._hold(f"the hook `before` did not say yes: {why}")
             if not self.mover.applies:
                 return self._asked(target)
             decision = self._judged(target, moving=True)
@@ -222,9 +233,12 @@ class Driver:
             say(f"{self.plan.old} has not got its full size again: {failure}; scale it by its release")
 
     def _judged(self, step: Step, *, moving: bool) -> Decision:
-        """Observe a step; where its traffic keeps every objective, judge its answers too."""
-        decision = self._observation().run(step, moving=moving)
-        return self.judge_answers(step.percent) if decision.action is Action.PROMOTE else decision
+        """Observe a step until it is decided and the next may be moved to; where it is kept, judge its answers too."""
+        after = next((each for each in self.plan.steps if each.percent > step.percent), None)
+        decision = self._observation(self.permissions.to_move(after)).run(step, moving=moving)
+        if decision.action is Action.PROMOTE:
+            decision = self.judge_answers(step.percent)
+        return self.permissions.after(step, decision)
 
     def _step_0(self, step: Step) -> Decision:
         """Try the new pool before any user meets it: it passes if it holds its share of the peak at the next step."""
@@ -325,8 +339,10 @@ class Driver:
         percent = self._percent()
         return "an unknown weight (the API server does not answer)" if percent is None else f"{percent:g} %"
 
-    def _observation(self) -> Observation:
-        return Observation(self.plan, self.client, self.mover, self.lease, self.log, self.console, self.stopped)
+    def _observation(self, permission: Permission | None) -> Observation:
+        return Observation(
+            self.plan, self.client, self.mover, self.lease, self.log, self.console, self.stopped, permission
+        )
 
 
 @contextmanager

@@ -91,16 +91,24 @@ class Lease:
 
     def on_hold(self) -> str:
         """Return the reason of a hold; empty without one."""
-        lease = self._read()
-        return str(((lease or {}).get("metadata", {}).get("annotations") or {}).get(HOLD) or "")
+        return self.note(HOLD)
 
     def hold(self, reason: str) -> None:
         """Put the rollout on hold, or with an empty reason take that back; a running driver sees it."""
+        self.write_note(HOLD, reason)
+
+    def note(self, name: str) -> str:
+        """Return what somebody wrote on the Lease under an annotation's name; empty if nobody did."""
+        lease = self._read()
+        return str(((lease or {}).get("metadata", {}).get("annotations") or {}).get(name) or "")
+
+    def write_note(self, name: str, text: str) -> None:
+        """Write on the Lease under an annotation's name, or with an empty text take that away."""
         if self._read() is None:
-            if not reason:
+            if not text:
                 return
             self._create("")
-        body = {"metadata": {"annotations": {HOLD: reason or None}}}
+        body = {"metadata": {"annotations": {name: text or None}}}
         self._client.patch(LEASES, self._namespace, self.name, body)
 
     def _take(self) -> None:

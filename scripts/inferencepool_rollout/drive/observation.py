@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from dataclasses import asdict, dataclass
@@ -11,6 +12,7 @@ from rich.live import Live as Display
 
 from inferencepool_rollout.drive.lease import Lease
 from inferencepool_rollout.drive.movers import Mover
+from inferencepool_rollout.drive.permission import Permission
 from inferencepool_rollout.drive.position import pool_refs
 from inferencepool_rollout.drive.run_log import RunLog
 from inferencepool_rollout.drive.screen import screen
@@ -29,6 +31,8 @@ from inferencepool_rollout.plan.steps import Step
 from inferencepool_rollout.progress import say
 
 OBSERVE_SECONDS = 1.0
+OBSERVATIONS = 3600
+"""A step that waits for hours is observed less often, as each observation goes through all of its requests."""
 SETTLE_SECONDS = 0.5
 AWAY_SECONDS = 60.0
 """For how long the API server may be away before the step is held; the probe goes on, and what it shows is judged."""
@@ -45,6 +49,8 @@ class Observation:
     log: RunLog
     console: Console
     stopped: threading.Event
+    permission: Permission | None = None
+    """To move to the step after this one. Until it is given this one is observed, beyond its `longest` too."""
 
     def run(self, step: Step, *, moving: bool) -> Decision:
         """Move to a step unless it has the weight already, then observe it until it is decided.
@@ -100,7 +106,7 @@ class Observation:
         self.log.answers(everything)
         cluster = _Cluster(self.client, self.plan, self.lease)
         watch = Watch(self.plan)
-        started = time.monotonic()
+        judged, started = step, time.monotonic()
         with Display(console=self.console, auto_refresh=False, transient=not self.console.is_terminal) as display:
             while True:
                 in_flight, now, settled, fresh = probe.in_flight(), time.time(), probe.settled(), probe.fresh()
@@ -111,10 +117,13 @@ class Observation:
                 elapsed = time.monotonic() - started
                 wrong = distrust(step, fair.since(since))
                 others = (*watch.findings(time.time() - since), *users.findings(probe.pools, time.time()))
-                decision = decide(self.plan, step, fair, elapsed, wrong, others, unsettled)
+                decision = decide(self.plan, judged, fair, elapsed, wrong, others, unsettled)
                 if decision.action is Action.PROMOTE and (behind := probe.behind()):
-                    late = elapsed >= step.longest
+                    late = elapsed >= judged.longest
                     decision = Decision(Action.HOLD if late else Action.WAIT, behind, decision.findings)
+                if decision.action is Action.PROMOTE and self.permission:
+                    judged = step.model_copy(update={"longest": math.inf})
+                    decision = self.permission.over(decision)
                 if decision.action is not Action.ROLL_BACK and (reason := self._held(cluster)):
                     decision = Decision(Action.HOLD, reason, decision.findings)
                 if self.console.is_terminal:
@@ -122,9 +131,13 @@ class Observation:
                         self.plan, step, fair.since(since), decision, probe.picks.counts, elapsed, users.seen()
                     )
                     display.update(shown, refresh=True)
+                self.log.tell(
+                    "evidence", percent=step.percent, action=decision.action, why=decision.why,
+                    findings=[asdict(finding) for finding in decision.findings],
+                )  # fmt: skip
                 if decision.action is not Action.WAIT:
                     return decision, everything, elapsed
-                self.stopped.wait(OBSERVE_SECONDS)
+                self.stopped.wait(max(OBSERVE_SECONDS, elapsed / OBSERVATIONS))
 
     def _held(self, cluster: _Cluster) -> str:
         """Why the step is held whatever the evidence says; empty if it is not."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,11 @@ from pydantic_core import to_json
 from inferencepool_rollout.evidence.observed import Observed
 from inferencepool_rollout.failure import Failure
 from inferencepool_rollout.plan.plan import Plan
+from inferencepool_rollout.progress import say
 
 Event = Mapping[str, Any]
+Listener = Callable[[Event], None]
+"""Is told of every event at once; what it raises is dropped, and it must not wait for anything."""
 COLUMNS = {
     "started": np.float64, "ttft": np.float64, "tpot": np.float64, "itl": np.float64, "e2e": np.float64,
     "good": np.bool_, "pool": np.str_, "split": np.bool_, "cause": np.str_,
@@ -37,8 +40,10 @@ def json_text(value: Any, indent: int | None = None) -> str:
 class RunLog:
     """A new file of the folder; every line is on disk when `write` returns."""
 
-    def __init__(self, folder: Path, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
+    def __init__(
+        self, folder: Path, clock: Callable[[], float] = time.time, listeners: Sequence[Listener] = ()
+    ) -> None:
+        self._clock, self._listeners = clock, listeners
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self.file = folder / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(clock()))}-{os.getpid()}.jsonl"
@@ -49,6 +54,15 @@ class RunLog:
     def write(self, event: str, **fields: Any) -> None:
         """Write one event, with the Unix time."""
         self._handle.write(json_text({"time": self._clock(), "event": event, **fields}) + "\n")
+        self.tell(event, **fields)
+
+    def tell(self, event: str, **fields: Any) -> None:
+        """Tell the listeners alone of something that changes too often for the log."""
+        for listener in self._listeners:
+            try:
+                listener({"time": self._clock(), "event": event, **fields})
+            except Exception as error:  # a listener's fault is no reason to hold a rollout
+                say(f"{event!r} was not passed on: {type(error).__name__}: {error}")
 
     def answers(self, new: Observed) -> None:
         """Write requests that ended since the last time."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from rich.console import Group
 from rich.table import Column, Table
+from rich.text import Text
 
 from inferencepool_rollout.evidence.decision import Decision, State
 from inferencepool_rollout.evidence.observed import Observed
@@ -52,7 +53,8 @@ def screen(
         objectives.add_row(
             each.name, each.seen(), each.text(each.accept), each.text(each.detect), f"[{colour}]{each.state}[/]"
         )
-    return Group(title, pools, *([_users(users)] if users else []), objectives)
+    waits = [Text(decision.why)] if decision.why else []
+    return Group(title, *waits, pools, *([_users(users)] if users else []), objectives)
 
 
 def _users(users: Mapping[str, Seen]) -> Table:

@@ -36,6 +36,7 @@ def status(plan: Plan, client: Client, mover: Mover, helm: Helm, lease: Lease) -
         "next": at.next,
         "why": at.why,
         "nextPercent": step.percent if step else None,
+        "nextNeedsApproval": bool(step and step.approve),
         "live": {str(ref): 100 * share for ref, share in (route.shares() or [{}])[0].items()},
         "cohort": next((cohort.header(rule) for rule in route.weighted if cohort.is_cohort(rule)), ""),
         "newPool": str(pool_refs(plan, route)[1]),
@@ -75,10 +76,11 @@ def _carried(found: dict[str, Any]) -> str:
 def print_status(console: Console, seen: dict[str, Any]) -> None:
     """Print a status."""
     next_percent = f"{seen['nextPercent']} %" if seen["nextPercent"] else "finish"
+    needs = ", which needs an approval: rollout promote" if seen["nextNeedsApproval"] else ""
     live = ", ".join(f"{share:g} % {pool}" for pool, share in seen["live"].items())
     by_id = f"; by the id in {seen['cohort']}, where a request has one" if seen["cohort"] else ""
     rows = [
-        ("new pool", f"{seen['percent']:g} %, next {next_percent} ({seen['next']})"),
+        ("new pool", f"{seen['percent']:g} %, next {next_percent} ({seen['next']}){needs}"),
         *([("but", seen["why"])] if seen["why"] else []),
         ("live route", f"{live}{by_id}; {'accepted' if seen['followed'] else 'not accepted yet'} by its gateways"),
         *(

@@ -47,6 +47,13 @@ APIS = _read()
 (SERVICES,) = APIS["services"]
 (SECRETS,) = APIS["secrets"]
 (LEASES,) = APIS["leases"]
+(EVENTS,) = APIS["events"]
+(CONFIG_MAPS,) = APIS["configmaps"]
+(NAMESPACES,) = APIS["namespaces"]
+(ACCOUNTS,) = APIS["accounts"]
+(ROLES,) = APIS["roles"]
+(BINDINGS,) = APIS["bindings"]
+(JOBS,) = APIS["jobs"]
 POOLS, REWRITES = APIS["pools"], APIS["rewrites"]
 POOL_GROUP = POOLS[0].group
 """The API group of an InferencePool that a reference does not name."""

@@ -96,6 +96,15 @@ class Client:
         """Merge a patch (RFC 7386) into an object and return it."""
         return self._write("PATCH", api.path(namespace, name), body, f"{api.kind} {name}", content=MERGE_PATCH)
 
+    def delete(self, api: Api, namespace: str, name: str) -> None:
+        """Delete an object with all that it owns; it may be there for a while yet. None there is no fault."""
+        body = json.dumps({"propagationPolicy": "Background"}).encode()
+        try:
+            self._ask("DELETE", api.path(namespace, name), f"{api.kind} {name}", body, "application/json")
+        except ApiFault as fault:
+            if fault.status != 404:
+                raise
+
     def apply(self, body: Manifest, manager: str, *, dry_run: bool = False) -> Manifest:
         """Apply an object on the server as field manager `manager`, taking over fields of others, and return it."""
         api, namespaced = self.resource(body["apiVersion"], body["kind"])
@@ -126,11 +135,17 @@ class Client:
         where = f"/api/v1/namespaces/{namespace}/pods/{quote(pod)}:{port}/proxy/{path}"
         return self._ask("GET", where, f"/{path} of pod {pod}")
 
-    def may(self, verb: str, api: Api, namespace: str | None, subresource: str = "") -> bool:
-        """Tell whether the user may do `verb` with a kind in a namespace, or in all of them."""
+    def whoami(self) -> str:
+        """Return the name by which the API server knows the user."""
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        found = self._write("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", review, "your name")
+        return str((found.get("status") or {}).get("userInfo", {}).get("username") or "")
+
+    def may(self, verb: str, api: Api, namespace: str | None, subresource: str = "", name: str = "") -> bool:
+        """Tell whether the user may do `verb` with a kind in a namespace, or in all of them; or with one object."""
         attributes = {
             "verb": verb, "group": api.group, "version": api.version, "resource": api.plural,
-            "subresource": subresource, "namespace": namespace or "",
+            "subresource": subresource, "namespace": namespace or "", "name": name,
         }  # fmt: skip
         review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
         body = {**review, "spec": {"resourceAttributes": attributes}}

@@ -8,6 +8,7 @@ from string import Template
 
 from pydantic.alias_generators import to_camel
 
+from inferencepool_rollout.plan.hooks import Hook
 from inferencepool_rollout.plan.objectives import Drop, Goodput, Latency, LengthRatio, Share
 from inferencepool_rollout.plan.plan import Plan
 from inferencepool_rollout.plan.users import USERS, names
@@ -23,7 +24,9 @@ def contradictions(plan: Plan, folder: Path) -> list[Contradiction]:
 
     `folder` is the plan's own, which a chart's folder is relative to.
     """
-    parts = (_of_steps, _of_bounds, _of_latencies, _of_step_0, _of_queries, _of_answers, _of_pools, _of_scaling)
+    parts = (
+        _of_steps, _of_bounds, _of_latencies, _of_step_0, _of_queries, _of_answers, _of_pools, _of_scaling, _of_hooks,
+    )  # fmt: skip
     found = [each for part in parts for each in part(plan)]
     charts: list[Contradiction] = [(("route", "chart"), plan.route.chart)]
     if plan.capacity and plan.capacity.scaling:
@@ -43,6 +46,8 @@ def _of_steps(plan: Plan) -> Iterator[Contradiction]:
         elif moved > plan.max_step:
             why = f"moves {moved} points at once, and maxStep is {plan.max_step}; put a step in between"
             yield (*at, "percent"), why
+        if step.approve and not step.percent:
+            yield (*at, "approve"), "step 0 moves no weight; approve the step after it"
         if step.longest < step.burn_in:
             yield (*at, "longest"), f"{written(step.longest)} is shorter than burnIn"
         before = step.percent
@@ -103,6 +108,13 @@ def _of_pools(plan: Plan) -> Iterator[Contradiction]:
     if bool(plan.probe.to_old) != bool(plan.probe.to_new):
         given = "toOld" if plan.probe.to_old else "toNew"
         yield ("probe", given), "toOld and toNew go together: both pools are judged by requests sent alike"
+
+
+def _of_hooks(plan: Plan) -> Iterator[Contradiction]:
+    for name in type(plan.hooks).model_fields:
+        hook: Hook | None = getattr(plan.hooks, name)
+        if hook and bool(hook.command) == bool(hook.url):
+            yield ("hooks", name), "give either url or command"
 
 
 def _of_answers(plan: Plan) -> list[Contradiction]:

@@ -30,6 +30,11 @@ class Gateway(Part):
     """Where the probe sends its requests."""
 
     url: Url = Field(description="Base URL of the gateway, as the driver reaches it.")
+    in_cluster_url: Url | None = Field(
+        default=None,
+        description="Base URL of the gateway as the pod of `rollout run --in-cluster` reaches it, for example that of "
+        "its Service. Default: `url`.",
+    )
     headers: Headers = Field(
         default={}, description="Headers of every request; `Host` too, for a route with hostnames."
     )

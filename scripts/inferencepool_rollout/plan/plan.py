@@ -9,6 +9,7 @@ from pydantic import Field
 
 from inferencepool_rollout.plan.answers import Quality
 from inferencepool_rollout.plan.capacity import Capacity
+from inferencepool_rollout.plan.hooks import Hooks
 from inferencepool_rollout.plan.objectives import Decision, Drop, ErrorRate, Goodput, Latency, LengthRatio, Objectives
 from inferencepool_rollout.plan.places import CHART_MAX_STEP, Gateway, Pools, Route
 from inferencepool_rollout.plan.probe import Probe
@@ -45,6 +46,7 @@ class Plan(Part):
         le=100,
         description="Percent points that one step may move; the route chart's guards.maxStep.",
     )
+    hooks: Hooks = Field(default=Hooks(), description="URLs and programs that are asked or told while it runs.")
     soak: Duration = Field(default=0.0, description="Time at 100 % before `rollout finish` deletes the old release.")
 
     def recorded(self) -> dict[str, Any]:

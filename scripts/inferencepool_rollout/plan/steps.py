@@ -36,6 +36,11 @@ class Step(Part):
         default=None,
         description="Replicas at this step, for a plan with `capacity.scaling`. Default: what `peak` and `surge` give.",
     )
+    approve: bool = Field(
+        default=False,
+        description="Move to this step only once somebody has approved it with `rollout promote`. Until then the step "
+        "before goes on being observed.",
+    )
 
     @model_validator(mode="before")
     @classmethod

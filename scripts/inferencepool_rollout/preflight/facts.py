@@ -15,7 +15,6 @@ from inferencepool_rollout.evidence.prometheus import ask, filled
 from inferencepool_rollout.evidence.scraped import Page
 from inferencepool_rollout.evidence.users import read_pool
 from inferencepool_rollout.failure import Failure
-from inferencepool_rollout.kube.apis import LEASES, PODS, POOLS, ROUTES, SECRETS, SERVICES, Api
 from inferencepool_rollout.kube.client import Client
 from inferencepool_rollout.kube.helm import Helm, Revision
 from inferencepool_rollout.kube.matching import Request, attached, met
@@ -23,6 +22,7 @@ from inferencepool_rollout.kube.route import Route
 from inferencepool_rollout.kube.snapshot import Models, Pool, Snapshot, read_snapshot
 from inferencepool_rollout.plan.plan import Plan
 from inferencepool_rollout.plan.steps import Step
+from inferencepool_rollout.preflight.needs import needs
 from inferencepool_rollout.traffic.load import Plan as LoadPlan
 from inferencepool_rollout.traffic.load import send
 
@@ -135,24 +135,12 @@ def _told(plan: Plan, headers: Mapping[str, str]) -> Models:
         return Models(fault=f"{url} is not answered ({type(error).__name__})")
 
 
-def needed(with_helm: bool) -> Sequence[tuple[Api, str, Sequence[str]]]:
-    """Return what a rollout does with the cluster: kind, subresource, verbs."""
-    own: list[tuple[Api, str, Sequence[str]]] = [
-        (ROUTES, "", ("get", "list", "patch")),
-        (POOLS[0], "", ("get", "list")),
-        (PODS, "", ("list",)),
-        (PODS, "proxy", ("get",)),
-        (SERVICES, "", ("get",)),
-        (LEASES, "", ("get", "create", "update", "patch")),
-    ]
-    return [*own, *([(SECRETS, "", ("get", "list", "create", "update", "delete"))] if with_helm else [])]
-
-
 def _rights(plan: Plan, client: Client, with_helm: bool) -> list[Right]:
     return [
-        Right(verb, f"{api.plural}{f'/{sub}' if sub else ''}", client.may(verb, api, plan.route.namespace, sub))
-        for api, sub, verbs in needed(with_helm)
-        for verb in verbs
+        Right(verb, need.resource, client.may(verb, need.api, plan.route.namespace, need.sub, name))
+        for need in needs(plan, with_helm=with_helm)
+        for verb in need.verbs
+        for name in need.names or ("",)
     ]
 
 

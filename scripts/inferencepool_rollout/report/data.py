@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from inferencepool_rollout.drive.event_text import text_of
 from inferencepool_rollout.drive.run_log import COLUMNS, Event, answers_of
 from inferencepool_rollout.evidence.decision import Finding
 from inferencepool_rollout.evidence.observed import NOBODY, Observed, joined
@@ -31,21 +32,6 @@ NOTHING = answers_of({name: [] for name in COLUMNS})
 POINTS = 60
 SERVED = ("start", "followed", "rolled back", "end")
 """Events whose percent is what the gateway served, not what was asked for."""
-TEXTS = {
-    "start": "{by} begins at {percent} %",
-    "step": "observes {percent} %",
-    "move": "asked for {percent} %: {command}",
-    "scale": "scales {pool}: {command}",
-    "rung": "{rate:.3g} requests/s to the new pool: {held} ({requests} requests)",
-    "capacity": "{found}",
-    "followed": "the gateway follows at {percent} %, {seconds:.1f} s after the command ended",
-    "verdict": "{percent} %: {action}. {why}",
-    "quality": "answers at {percent} %: {action}. {why}",
-    "asked": "wrote {percent} % for the GitOps tool: {command}",
-    "roll back": "takes the weight back: {command}",
-    "rolled back": "the old pool has all requests, proven {seconds:.1f} s after the start of the way back: {why}",
-    "end": "{outcome}. {why}",
-}
 
 
 @dataclass(frozen=True)
@@ -246,7 +232,7 @@ def report(events: Sequence[Event], texts: bool = False) -> Report:
         ended=events[-1]["time"],
         looks=list(_looks(events)),
         answers=list(answers(events, texts)),
-        lines=[Line(event["time"], event["event"], _text(event)) for event in events if event["event"] != "answers"],
+        lines=[Line(event["time"], event["event"], text_of(event)) for event in events if event["event"] != "answers"],
     )
 
 
@@ -320,15 +306,3 @@ def _percentile(values: Floats, mark: float) -> float:
 def _share(time: float, new: int, requests: int) -> Share:
     low, high = anytime_interval(new, requests, SPLIT_ALPHA)
     return Share(time, new / requests if requests else math.nan, low, high)
-
-
-def _text(event: Event) -> str:
-    if event["event"] == "preflight":
-        bad = "; ".join(f"{check['name']}: {check['why']}" for check in event["checks"] if check["remedy"])
-        return f"preflight of {event['percent']} %: {bad or 'all right'} ({len(event['checks'])} checks)"
-    words = {**event, "command": " ".join(event.get("command", ())), "held": event.get("why") or "held"}
-    if event["event"] == "capacity":
-        words["found"] = "{pool}: {perReplica:.3g} requests/s a model server".format(**event["capacity"])
-    if words.get("percent") is None:
-        words["percent"] = "an unknown"
-    return TEXTS.get(event["event"], "{event}").format(**words).removesuffix(". ")

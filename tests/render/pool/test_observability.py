@@ -13,8 +13,11 @@ import pytest
 import yaml
 
 from inferencepool_lab.builds.programs import module_folder
+from inferencepool_rollout.metrics.exporter import Exporter
+from inferencepool_rollout.plan.plan import Plan
 from kit.charts import CHARTS, VALUES, Manifest, RenderError, only, render
 from kit.epp_lines import LINES, Line
+from kit.plans import TEXT
 from kit.prometheus_tools import program
 
 ALL = VALUES / "pool/observability.yaml"
@@ -76,7 +79,7 @@ def named(expression: str) -> set[str]:
     engines = re.findall(r'__name__=~"\(vllm\|sglang\):(\w+)\|trtllm_\w+"', expression)
     either = {name for names in re.findall(r'__name__=~"(\w+(?:\|\w+)+)"', expression) for name in names.split("|")}
     outside = re.sub(r"\{[^}]*\}|by \([^)]*\)|\"[^\"]*\"", "", expression)
-    plain = re.findall(r"\b(?:inference_|llm_d_epp_|lora_syncer_|vllm:|sglang:)\w+", outside)
+    plain = re.findall(r"\b(?:inference_|llm_d_epp_|lora_syncer_|rollout_|vllm:|sglang:)\w+", outside)
     return {re.sub(r"_(bucket|count|sum)$", "", name) for name in [*(f"vllm:{e}" for e in engines), *either, *plain]}
 
 
@@ -84,8 +87,16 @@ def expressions() -> list[str]:
     return [t["expr"] for panel in dashboard()["panels"] for t in panel["targets"]] + [rule["expr"] for rule in rules()]
 
 
+def of_the_driver() -> set[str]:
+    """Names of the series that a driver serves."""
+    exporter = Exporter(Plan.model_validate(yaml.safe_load(TEXT)))
+    return {
+        f"{family.name}_total" if family.type == "counter" else family.name for family in exporter.registry.collect()
+    }
+
+
 def test_every_expression_asks_for_metrics_that_exist() -> None:
-    known = OF_THE_ROUTER.union(of_vllm(), of_the_syncer(), *map(of_the_epp, LINES))
+    known = OF_THE_ROUTER.union(of_vllm(), of_the_syncer(), of_the_driver(), *map(of_the_epp, LINES))
     assert [e for e in expressions() if not named(e) or named(e) - known] == []
 
 
@@ -122,8 +133,12 @@ def test_every_expression_of_the_dashboard_is_promql(tmp_path: Path) -> None:
 
 def test_every_expression_asks_for_one_namespace_and_pool() -> None:
     own = re.compile(r'namespace="(llm|\$namespace)",inferencepool(="pool-new"|="\$pool"|=~"\$pool")')
-    selectors = [selector for e in expressions() for selector in re.findall(r"\{([^}]*)\}", e)]
-    assert [selector for selector in selectors if not own.search(selector)] == []
+    selectors = [selector for e in expressions() for selector in re.findall(r"(\w*)\{([^}]*)\}", e)]
+    of_pools = [selector for name, selector in selectors if not name.startswith("rollout_")]
+    assert [selector for selector in of_pools if not own.search(selector)] == []
+    of_rollouts = [selector for name, selector in selectors if name.startswith("rollout_")]
+    assert of_rollouts
+    assert [selector for selector in of_rollouts if not selector.startswith('namespace="$namespace"')] == []
 
 
 @pytest.mark.parametrize("kind", ["PodMonitor", "ServiceMonitor"])
@@ -181,8 +196,9 @@ def test_an_epp_that_wants_a_token_is_not_scraped_without_one() -> None:
 
 
 def test_the_dashboard_repeats_each_panel_for_each_pool_side_by_side() -> None:
-    overall, *panels = dashboard()["panels"]
+    overall, *others = dashboard()["panels"]
     assert "repeat" not in overall
+    panels = [panel for panel in others if not panel["title"].startswith("Rollout: ")]
     assert {(p["repeat"], p["repeatDirection"], p["maxPerRow"]) for p in panels} == {("pool", "h", 2)}
 
 

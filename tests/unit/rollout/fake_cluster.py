@@ -56,6 +56,8 @@ class FakeCluster:
     """Pools whose answers are lost."""
     silent: bool = False
     """Answers do not name their pod."""
+    writes: int = 0
+    """How often objects other than the route were written."""
 
     def route(self) -> Route | None:
         """The live route."""
@@ -70,6 +72,13 @@ class FakeCluster:
             **made, "spec": copy.deepcopy(spec), "metadata": {**made["metadata"], "generation": generation},
         }  # fmt: skip
         self.manager = manager
+
+    def stored(self, path: str, body: Manifest) -> Manifest:
+        """Store an object under a new resourceVersion, and return it."""
+        self.writes += 1
+        made = {**copy.deepcopy(body), "metadata": {**body["metadata"], "resourceVersion": str(self.writes)}}
+        self.objects[path] = made
+        return copy.deepcopy(made)
 
     def pool(self, name: str, ready: bool = True) -> None:
         """Install a pool with one model server and one picker, or change whether its pods are ready."""
@@ -136,6 +145,40 @@ class FakeClient(Client):
         self._answers()
         self.cluster.write(body["spec"], manager)
         return body
+
+    def create(self, api: Api, namespace: str, body: Manifest) -> Manifest:
+        """As the real one."""
+        self._answers()
+        path = api.path("default", body["metadata"]["name"])
+        if path in self.cluster.objects:
+            raise ApiFault(f"{path} already exists", 409)
+        return self.cluster.stored(path, body)
+
+    def replace(self, api: Api, namespace: str, body: Manifest) -> Manifest:
+        """As the real one."""
+        self._answers()
+        path = api.path("default", body["metadata"]["name"])
+        versions = [each["metadata"].get("resourceVersion") for each in (body, self.cluster.objects[path])]
+        if versions[0] and versions[0] != versions[1]:
+            raise ApiFault(f"{path} has been modified", 409)
+        return self.cluster.stored(path, body)
+
+    def patch(self, api: Api, namespace: str, name: str, body: Manifest) -> Manifest:
+        """As the real one."""
+        self._answers()
+        found = self.cluster.objects.get(api.path("default", name))
+        if found is None:
+            raise ApiFault(f"there is no {name}", 404)
+        return self.cluster.stored(api.path("default", name), _merged(found, body))
+
+    def whoami(self) -> str:
+        """The user of all tests."""
+        return "jane@example.com"
+
+    @property
+    def server(self) -> str:
+        """There is none."""
+        return "https://fake"
 
     def proxy(self, namespace: str, pod: str, port: int, path: str) -> bytes:
         """There are no pods behind these objects."""
@@ -248,6 +291,17 @@ def spec_of(plan: Plan, weight: int) -> Manifest:
     """The spec that the route's chart renders for a weight."""
     weights = {pool: share for pool, share in ((plan.old, 100 - weight), (plan.new, weight)) if share}
     return dict(route(rule(weights)).spec)
+
+
+def _merged(found: Manifest, patch: Manifest) -> Manifest:
+    """A merge patch (RFC 7386)."""
+    made = dict(found)
+    for key, value in patch.items():
+        if value is None:
+            made.pop(key, None)
+        else:
+            made[key] = _merged(made.get(key) or {}, value) if isinstance(value, dict) else value
+    return made
 
 
 def gives_all_to_old(cluster: FakeCluster) -> bool:

@@ -1,0 +1,1 @@
+"""Prometheus metrics of the driver: what it asked for, what it saw, and how sure it is."""
