@@ -113,8 +113,10 @@ def schedule(
             raise Impossible(index, f"{given}: old has to be {floor} to {old}, and new {new} or more")
         new = given_new
         room = (limits.most - new * limits.new_unit) // limits.old_unit
-        if room < (given_old if written and percent in written else floor):
-            raise Impossible(index, _short(limits, before, percent, floor, new))
+        is_written = percent in (written or {})
+        least = given_old if is_written else floor
+        if room < least:
+            raise Impossible(index, _short(limits, (before, percent), Stage(percent, least, new), is_written))
         old = min(given_old, room)
         stages.append(Stage(percent, old, new))
         before = percent
@@ -127,15 +129,17 @@ def end(limits: Limits, last: Stage) -> Stage:
     return Stage(100, 0, max(limits.new_full, last.new)) if last.percent == 100 else last
 
 
-def _short(limits: Limits, before: int, percent: int, old: int, new: int) -> str:
-    used = limits.used(old, new)
-    spare = limits.most - old * limits.old_unit
-    reach = max(0, math.floor(100 * spare // limits.new_unit * limits.new_each / limits.peak + ROUNDING))
+def _short(limits: Limits, move: tuple[int, int], needed: Stage, is_written: bool) -> str:
+    """Why a move between two percents has no room; a step before it is no remedy for replicas that are written out."""
+    before, percent = move
+    used = limits.used(needed.old, needed.new)
+    spare = (limits.most - needed.old * limits.old_unit) // limits.new_unit  # whole replicas of the new pool
+    reach = max(0, math.floor(100 * spare * limits.new_each / limits.peak + ROUNDING))
     why = (
-        f"to move from {before} to {percent} % both pools need {old} + {new} replicas at once, which take {used} of "
-        f"{limits.most}"
+        f"to move from {before} to {percent} % both pools need {needed.old} + {needed.new} replicas at once, which "
+        f"take {used} of {limits.most}"
     )
-    between = f"put a step at {min(reach, percent - 1)} % before it" if reach > before else ""
+    between = f"put a step at {reach} % before it" if reach > before and not is_written else ""
     surge = f"raise the surge by {used - limits.most}"
     return f"{why}; {' or '.join(each for each in (between, surge) if each)}"
 

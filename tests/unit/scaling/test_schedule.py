@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -115,6 +117,26 @@ def test_a_step_that_is_too_wide_is_refused_with_the_step_that_would_do() -> Non
     assert refused.value.step == 0
 
 
+@given(limits(), PERCENTS)
+def test_what_a_refusal_proposes_gets_past_the_refused_move(limits: Limits, percents: list[int]) -> None:
+    try:
+        schedule(limits, percents)
+        return
+    except Impossible as refused:
+        step, why = refused.step, str(refused)
+    if between := re.search(r"put a step at (\d+) %", why):
+        assert len(schedule(limits, [*percents[:step], int(between[1])])) == step + 1
+    surge = re.search(r"raise the surge by (\d+)", why)
+    assert surge
+    assert len(schedule(replace(limits, most=limits.most + int(surge[1])), percents[: step + 1])) == step + 1
+
+
+def test_a_proposed_step_takes_whole_replicas() -> None:
+    half = Limits(4, 1, 1, old_full=4, new_full=4, old_unit=8, new_unit=8, most=36)
+    with pytest.raises(Impossible, match=r"40 of 36; raise the surge by 4$"):
+        schedule(half, [25, 100])
+
+
 def test_no_room_at_all_is_refused_with_the_surge_that_would_do() -> None:
     none = Limits(30, 10, 10, old_full=3, new_full=3, old_unit=1, new_unit=1, most=3)
     with pytest.raises(Impossible, match=r"4 of 3; raise the surge by 1$"):
@@ -131,7 +153,7 @@ def test_replicas_that_are_written_out_stand() -> None:
     [
         ((1, 2), r"old has to be 2 to 3, and new 2 or more"),  # the old pool cannot carry 67 %
         ((3, 1), r"old has to be 2 to 3, and new 2 or more"),  # the new pool cannot carry 66 %
-        ((3, 4), "raise the surge by"),
+        ((3, 4), r"3 \+ 4 replicas .* 7 of 6; raise the surge by 1$"),
     ],
 )
 def test_replicas_that_are_written_out_and_lack_something_are_refused(written: tuple[int, int], why: str) -> None:
