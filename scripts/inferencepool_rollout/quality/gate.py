@@ -110,7 +110,11 @@ class Gate:
             return Decision(Action.HOLD, f"stopped after {len(asked)} of {prompts} prompts", findings)
         if undecided:
             file = Path(self.quality.prompts).name
-            why = f"{' and '.join(undecided)} undecided after {len(asked)} prompts; add prompts to {file}"
+            lost = [each.asked.old.problem for each in asked if each.asked.old.problem]
+            remedy = (
+                f"the old pool did not answer {len(lost)} of them ({lost[0]})" if lost else f"add prompts to {file}"
+            )
+            why = f"{' and '.join(undecided)} undecided after {len(asked)} prompts; {remedy}"
             return Decision(Action.HOLD, why, findings)
         return Decision(Action.PROMOTE, f"every objective for answers is kept after {len(asked)} prompts", findings)
 

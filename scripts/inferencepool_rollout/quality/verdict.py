@@ -1,9 +1,10 @@
 """What the answers show of each objective: by pairs, so that a hard prompt is hard for both pools.
 
-Each prompt gives one number for each objective (NUMBERS below), and betting.py judges its mean. Agreement needs no
+Each prompt gives one number for each objective (KINDS below), and betting.py judges its mean. Agreement needs no
 assumption about the prompts: given the old pool's first answer, its second one and the new pool's are exchangeable
-where the pools are equal, so each prompt's number has mean 0, and batching that lets equal weights differ cancels. The
-others hold for requests like those in the file: the prompts are taken as drawn from them, in a random order.
+where the pools are equal, so each prompt's number has mean 0, and batching that lets equal weights differ cancels. A
+prompt that nobody answered says nothing: two pools that fail alike would pass for equal ones otherwise. The others
+hold for requests like those in the file: the prompts are taken as drawn from them, in a random order.
 """
 
 from __future__ import annotations
@@ -28,21 +29,27 @@ from inferencepool_rollout.traffic.quantiles import Floats
 
 def _passed(asked: Asked) -> float:
     expect = asked.prompt.expect
-    if expect is None:
+    if expect is None or (asked.old.problem and asked.new.problem):
         return math.nan
     return float(not expect.unmet(asked.old)) - float(not expect.unmet(asked.new))
 
 
 def _differs(asked: Asked) -> float:
+    if asked.old.problem:
+        return math.nan
     return float(not asked.old.same(asked.new)) - float(not asked.old.same(asked.again))
 
 
 def _judged(asked: Asked) -> float:
-    return asked.scores[0] - asked.scores[1] if asked.scores else math.nan
+    if not asked.scores or (asked.old.problem and asked.new.problem):
+        return math.nan
+    return asked.scores[0] - asked.scores[1]
 
 
 def _effect(asked: Asked) -> float:
     if asked.old_base is None or asked.new_base is None:
+        return math.nan
+    if any(each.problem for each in (asked.old, asked.new, asked.old_base, asked.new_base)):
         return math.nan
     return float(not asked.old.same(asked.old_base)) - float(not asked.new.same(asked.new_base))
 

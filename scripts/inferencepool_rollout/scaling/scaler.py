@@ -63,6 +63,7 @@ class Scaler:
                 f"somebody scaled it: {' '.join(self.releases.command(self.plan.old, stage.old))}"
             )
         if have > stage.old:
+            self._await(lambda: self._lacking(served))
             self._rest(self.plan.old)
             self._scale(self.plan.old, stage.old)
         self._grow(self.plan.new, stage.new)
@@ -71,6 +72,7 @@ class Scaler:
         """Bring both pools to what they have once the last step is passed, and put the new one's autoscaler back."""
         last = end(self.limits, self.stages[-1])
         if len(self._pool(self.plan.old).staying) > last.old:
+            self._await(lambda: self._lacking(last.percent))
             self._rest(self.plan.old)
             self._scale(self.plan.old, last.old)
         self._grow(self.plan.new, last.new)
@@ -148,6 +150,11 @@ class Scaler:
             return ""
         why = next((f": {pod.unscheduled}" for pod in pool.staying if pod.unscheduled), "")
         return f"{len(pool.serving)} of {replicas} model servers of {name} are ready{why}"
+
+    def _lacking(self, served: float) -> str:
+        """What does not serve that carries the present shares; empty if both pools carry theirs."""
+        needs = {self.plan.old: self.limits.need_old(served), self.plan.new: self.limits.need_new(served)}
+        return next((why for name, need in needs.items() if (why := self._unready(name, need))), "")
 
     def _rest(self, name: str) -> None:
         """Wait until the longest response that began before the last move of weight has ended."""

@@ -73,6 +73,36 @@ def test_answers_that_the_new_pool_loses_count_against_it(tmp_path: Path) -> Non
     assert "out of memory" in done.summary["examples"][0]["new"]["problem"]
 
 
+@pytest.mark.parametrize("objectives", [BOTH, PASS])
+def test_two_pools_that_both_fail_pass_for_nothing(tmp_path: Path, objectives: str) -> None:
+    def broken(side: str, asked: Body) -> Any:
+        return web.Response(status=503, text=f"no endpoint in the {side} pool")
+
+    done = judged(tmp_path, Pools(broken), objectives)
+    assert done.decision.action is Action.HOLD
+    assert f"the old pool did not answer {PROMPTS} of them" in done.decision.why
+    assert "no endpoint in the old pool" in done.decision.why
+
+
+def test_adapters_that_both_fail_pass_for_nothing(tmp_path: Path) -> None:
+    def broken(side: str, asked: Body) -> Any:
+        return web.Response(status=503) if asked["model"] == "food-review" else echo(side, asked)
+
+    objectives, bases = "{adapterEffect: {accept: 0.1, detect: 0.5}}", ", base: {old: llama, new: llama}"
+    assert judged(tmp_path, Pools(broken), objectives, bases).decision.action is Action.HOLD
+
+
+def test_equal_pools_that_lose_some_answers_are_still_kept(tmp_path: Path) -> None:
+    """Losses are for the error rate to judge; here they fall on both pools alike."""
+    count = iter(range(10_000))
+
+    def lossy(side: str, asked: Body) -> Any:
+        return web.Response(status=503) if next(count) % 20 == 0 else echo(side, asked)
+
+    prompts = [{"prompt": f"number {n}", "expect": {"contains": f"{n}"}} for n in range(300)]
+    assert judged(tmp_path, Pools(lossy), BOTH, prompts=prompts).decision.action is not Action.ROLL_BACK
+
+
 def test_answers_that_are_half_as_long_are_refused(tmp_path: Path) -> None:
     words = "one two three four five six seven eight nine ten " * 4
 

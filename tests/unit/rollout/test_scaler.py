@@ -186,3 +186,14 @@ def test_an_old_pool_that_somebody_scaled_down_is_a_failure_with_the_command() -
         resize(releases.cluster, "pool-old", 1)
         with pytest.raises(Failure, match=r"pool-old has 1 replicas, and 3 are needed.*modelServer\.replicas=3"):
             scaler.prepare(33, 0)
+
+
+def test_nothing_is_scaled_down_while_a_pool_does_not_carry_its_share() -> None:
+    """As after the loss of a node: the old pool would be asked for more than is left of it."""
+    with stage() as (releases, scaler):
+        scaler.prepare(33, 0)
+        releases.percent = 33
+        resize(releases.cluster, "pool-new", 1, ready=False)
+        with pytest.raises(Failure, match="0 of 1 model servers of pool-new are ready"):
+            scaler.prepare(66, 33)
+        assert size(releases.cluster, "pool-old") == 3
