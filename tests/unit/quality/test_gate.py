@@ -206,7 +206,7 @@ async def sent(plan: Plan, prompts: Sequence[Prompt]) -> float:
 
 def test_200_prompts_take_at_most_1_2_times_the_time_of_sending_them(tmp_path: Path) -> None:
     async def slow(request: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.3)  # as a short answer takes, so that other work on the machine weighs little
         return await Pools()(request)
 
     def gated() -> float:
@@ -219,7 +219,7 @@ def test_200_prompts_take_at_most_1_2_times_the_time_of_sending_them(tmp_path: P
     with serving(slow) as server:
         plan = plan_with(tmp_path, server.url, BOTH, prompts=lines)
         prompts = read_prompts(tmp_path / "prompts.jsonl")
-        pairs = [(gated(), asyncio.run(sent(plan, prompts))) for _ in range(3)]  # in turn: other work on the machine
+        pairs = [(gated(), asyncio.run(sent(plan, prompts))) for _ in range(2)]  # in turn: other work on the machine
     assert min(gate for gate, _ in pairs) <= 1.2 * min(sending for _, sending in pairs)
 
 
