@@ -39,7 +39,7 @@ from inferencepool_rollout.scaling.scaler import Scaler
 BACK_SECONDS = 600.0
 AGAIN_SECONDS = 5.0
 """A way back that fails is tried again every AGAIN_SECONDS for BACK_SECONDS while an objective is violated."""
-HOLD_ADVICE = "go on with `rollout run` (or, past the check, `rollout promote`); back with `rollout rollback`"
+HOLD_ADVICE = "continue with `rollout run` (or, past the check, `rollout promote`), or go back with `rollout rollback`"
 
 
 @dataclass

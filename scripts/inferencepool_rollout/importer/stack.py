@@ -123,7 +123,7 @@ def _adapters(objects: Objects, namespace: str, server: Manifest, unmanaged: lis
         if found is None or config is None:
             unmanaged.append(f"ConfigMap {name}: it is no configuration of adapters")
         elif unknown := _unknown(config):
-            unmanaged.append(f"ConfigMap {name}: the chart can't say its {unknown}")
+            unmanaged.append(f"ConfigMap {name}: the chart cannot express its {unknown}")
         else:
             return found
     return None

@@ -39,10 +39,10 @@ def test_after_a_hold_by_hand_the_driver_prints_the_command_that_goes_on(pools: 
     assert held.returncode == ExitCode.DONE, held.stdout + held.stderr
     assert driver.returncode == ExitCode.HELD, said
     assert "the night shift is alone" in said
-    assert "go on with `rollout run --resume`" in said
+    assert "continue with `rollout run --resume`" in said
     bare = pools.run("run")
     assert bare.returncode == ExitCode.HELD
-    assert "go on with `rollout run --resume`" in bare.stderr
+    assert "continue with `rollout run --resume`" in bare.stderr
     resumed = pools.run("run", "--resume")
     assert resumed.returncode == ExitCode.DONE, resumed.stdout + resumed.stderr
     assert pools.percent("pool-new") == 100
