@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import sys
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from typing import Any
@@ -129,6 +130,15 @@ def _tokens(logprobs: Any) -> tuple[tuple[str, ...], tuple[float, ...]]:
     if isinstance(rows, list):
         pairs = [(row.get("token"), row.get("logprob")) for row in rows if isinstance(row, dict)]
     else:
-        pairs = list(zip(logprobs.get("tokens") or (), logprobs.get("token_logprobs") or (), strict=False))
-    fit = [(token, float(value)) for token, value in pairs if isinstance(token, str) and isinstance(value, int | float)]
+        pairs = list(zip(_list(logprobs.get("tokens")), _list(logprobs.get("token_logprobs")), strict=False))
+    fit = [(token, float(value)) for token, value in pairs if isinstance(token, str) and _is_number(value)]
     return tuple(token for token, _ in fit), tuple(value for _, value in fit)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a number that a float can hold; JSON has integers of any size."""
+    return isinstance(value, int | float) and abs(value) <= sys.float_info.max

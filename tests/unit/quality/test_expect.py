@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic_core import to_json
 
@@ -82,6 +82,8 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
+@example({"tokens": True}, "logprobs")
+@example({"tokens": ["a"], "token_logprobs": [10**400]}, "logprobs")
 @given(JSON, st.sampled_from(["text", "content", "tool_calls", "logprobs"]))
 def test_a_body_of_any_shape_is_a_reply_or_lost(part: Any, place: str) -> None:
     choice: dict[str, Any] = {"text": "fine", "finish_reason": "stop", "message": {"content": "fine"}}
