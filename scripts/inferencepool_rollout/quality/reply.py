@@ -8,7 +8,7 @@ import math
 import sys
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
-from typing import Any
+from typing import Any, TypeGuard
 
 from inferencepool_rollout.traffic.content import Content
 
@@ -139,6 +139,6 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     """Whether it is a number that a float can hold; JSON has integers of any size."""
     return isinstance(value, int | float) and abs(value) <= sys.float_info.max
