@@ -59,6 +59,7 @@ from inferencepool_rollout.preflight.facts import gather
 from inferencepool_rollout.progress import say
 from inferencepool_rollout.scaling.releases import Releases
 from inferencepool_rollout.scaling.scaler import Scaler
+from inferencepool_rollout.version import version
 
 T = TypeVar("T")
 PATIENCE_SECONDS = 30.0
@@ -168,6 +169,21 @@ class Tools:
         """Return the way back."""
         client = self.client.with_patience(PATIENCE_SECONDS)
         return WayBack(self.plan, client, self.mover, Gateway(self.plan, client))
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"rollout {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def of_all_commands(
+    which: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version and exit")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
 
 
 @app.command("plan")
@@ -510,4 +526,4 @@ def _dry_run(tools: Tools, steps: int | None = None) -> None:
 
 def main() -> None:
     """Entry point of the console script."""
-    run_cli(lambda: app() or 0)
+    run_cli(lambda: app(prog_name="rollout") or 0)

@@ -101,6 +101,12 @@ def test_the_wheel_requires_the_packages_that_the_tool_imports_and_no_others() -
     assert required - set().union(*found.values()) == set()
 
 
+def test_it_says_its_version(installed: Path) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    said = run(installed, "rollout", "--version")
+    assert (said.returncode, said.stdout) == (0, f"rollout {project['version']}\n"), said.stderr
+
+
 def test_every_command_says_how_it_is_used(installed: Path) -> None:
     done = run(installed, "python", "-c", EVERY_HELP)
     assert (done.returncode, done.stderr) == (0, "")
