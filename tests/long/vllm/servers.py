@@ -30,8 +30,8 @@ ADAPTER, SOURCE = "food-review-1", "/adapters/food-review-1"
 LOADS = "lora_syncer_operation_duration_seconds_count"
 START_SECONDS = 600
 WITHOUT_COMPILER = {"name": "TORCHDYNAMO_DISABLE", "value": "1"}
-"""Log-probabilities make vLLM compile a kernel, and the engine ends without a C++ compiler: the published image has one,
-the one that is built here has not."""
+"""Log-probabilities make vLLM compile a kernel, and without a C++ compiler the engine ends. The published image has a
+compiler, the image that is built here has none."""
 TOKENS = 16
 OTHER_WEIGHTS, OTHER_TEMPLATE, EMPTY = "tiny-llama-2", "tiny-llama-template", "empty"
 COSTS = [f"cost-{i}" for i in range(9)]
