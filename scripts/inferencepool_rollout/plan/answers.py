@@ -36,7 +36,7 @@ class Quality(Part):
     logprobs: bool = Field(
         default=True,
         description="Ask for log-probabilities, which show where answers part token by token. false for servers that "
-        "refuse them.",
+        "refuse them. At the first request for them vLLM compiles a kernel; an image without a C++ compiler ends then.",
     )
     base: BaseModels | None = Field(
         default=None,
