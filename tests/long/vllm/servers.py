@@ -29,9 +29,6 @@ MODEL = "tiny-llama"
 ADAPTER, SOURCE = "food-review-1", "/adapters/food-review-1"
 LOADS = "lora_syncer_operation_duration_seconds_count"
 START_SECONDS = 600
-WITHOUT_COMPILER = {"name": "TORCHDYNAMO_DISABLE", "value": "1"}
-"""Log-probabilities make vLLM compile a kernel, and without a C++ compiler the engine ends. The published image has a
-compiler, the image that is built here has none."""
 TOKENS = 16
 OTHER_WEIGHTS, OTHER_TEMPLATE, EMPTY = "tiny-llama-2", "tiny-llama-template", "empty"
 COSTS = [f"cost-{i}" for i in range(9)]
@@ -76,9 +73,7 @@ class Servers:
 
     def install(self, release: str, values: Mapping[str, Any] | None = None) -> None:
         """Install a pool without waiting for it; `values` go over those that people copy."""
-        common = {
-            **PATIENT, **PREVIEW, "preview.hostnames": [self.namespace.host], "modelServer.extraEnv": [WITHOUT_COMPILER]
-        }  # fmt: skip
+        common = {**PATIENT, **PREVIEW, "preview.hostnames": [self.namespace.host]}
         start(self.namespace, release, {**common, **(values or {})}, file=KIND_VLLM)
 
     def wait_until_ready(self, *releases: str) -> None:

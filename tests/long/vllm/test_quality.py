@@ -20,6 +20,8 @@ from long.vllm.servers import ADAPTER, EMPTY, MODEL, OTHER_TEMPLATE, OTHER_WEIGH
 PARITY = {"agreement": {"accept": 0.05, "detect": 0.25}}
 EFFECT = {"adapterEffect": {"accept": 0.1, "detect": 0.5}}
 ALIAS = "food-review"
+PLAIN = {"logprobs": False}
+"""For log-probabilities vLLM compiles a kernel, and the image that is built here has no C++ compiler for it."""
 WORDS = ("river", "lantern", "bridge", "garden", "winter", "copper", "harbor", "violin", "market", "meadow")
 CHATS = [
     {"model": MODEL, "messages": [{"role": "user", "content": f"{verb} the {word}"}], "maxTokens": 24}
@@ -71,7 +73,7 @@ def judged(
         },
         "steps": [{"percent": 10, "burnIn": "10s"}],
         "objectives": {"errorRate": {"accept": 0.01, "detect": 0.1}, "quality": dict(objectives)},
-        "quality": {"prompts": "prompts.jsonl", "concurrency": 2, "base": {"old": MODEL, "new": MODEL}},
+        "quality": {"prompts": "prompts.jsonl", "concurrency": 2, "base": {"old": MODEL, "new": MODEL}, **PLAIN},
     }  # fmt: skip
     file = folder / "plan.yaml"
     file.write_text(yaml.safe_dump(plan))
