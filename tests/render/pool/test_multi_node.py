@@ -61,6 +61,8 @@ def test_only_leaders_have_adapters_loaded() -> None:
     template = leader_worker_set({**TWO_NODES, "lora": {"mode": "syncer"}})
     assert [c["name"] for c in template["leaderTemplate"]["spec"]["initContainers"]] == ["lora-syncer"]
     assert "initContainers" not in template["workerTemplate"]["spec"]
+    mounted = {volume["name"] for volume in template["workerTemplate"]["spec"]["volumes"]}
+    assert "adapters-config" not in mounted, "a worker has no syncer to read the list of adapters"
 
 
 @pytest.mark.parametrize("policy", ["RecreateGroupOnPodRestart", "None"])

@@ -36,7 +36,7 @@ spec:
   {{- end }}
   {{- include "inferencepool.placement" . | nindent 2 }}
   volumes:
-    {{- include "inferencepool.modelServerVolumes" . | nindent 4 }}
+    {{- include "inferencepool.modelServerVolumes" (dict "root" . "isWorker" $isWorker) | nindent 4 }}
 {{- end }}
 {{- end }}
 
@@ -230,8 +230,10 @@ failureThreshold: {{ divf $seconds $times.periodSeconds | ceil | int }}
   | include "inferencepool.withoutEmpty" }}
 {{- end }}
 
-{{- /* Volumes of the pods, from model.source, model.cache, modelServer and lora. */}}
+{{- /* Volumes of the pods, from `root` and `isWorker`: model.source, model.cache, modelServer and lora. */}}
 {{- define "inferencepool.modelServerVolumes" -}}
+{{- $hasSyncer := and (not .isWorker) (eq (include "inferencepool.loraMode" .root) "syncer") }}
+{{- with .root -}}
 - name: data
   {{- if .Values.model.cache.claimName }}
   persistentVolumeClaim:
@@ -260,12 +262,13 @@ failureThreshold: {{ divf $seconds $times.periodSeconds | ceil | int }}
   emptyDir: {}
 - name: adapters
   {{- .Values.lora.volume | default (dict "emptyDir" dict) | toYaml | nindent 2 }}
-{{- if eq (include "inferencepool.loraMode" .) "syncer" }}
+{{- if $hasSyncer }}
 - name: adapters-config
   configMap:
     name: {{ include "inferencepool.adaptersName" . | quote }}
 {{- end }}
 {{- with .Values.modelServer.extraVolumes }}
 {{ toYaml . }}
+{{- end }}
 {{- end }}
 {{- end }}
