@@ -12,12 +12,13 @@ from collections.abc import Iterator
 import pytest
 
 from inferencepool_lab.cluster.handle import Cluster
+from inferencepool_rollout.traffic.attribution import picks, served
 from inferencepool_rollout.traffic.load import Plan, send
 from inferencepool_rollout.traffic.request import Completion
 from kit.namespace import Namespace, new_namespace
 from kit.pools import PARENTS, TESTERS, part, set_json, start, wait_until_ready
 from kit.route import CHART
-from kit.wait import FOLLOWED_SECONDS
+from kit.wait import FOLLOWED_SECONDS, wait_until
 
 POOLS = ("pool-old", "pool-new")
 ADMINISTRATIVE = ("/v1/load_lora_adapter", "/v1/unload_lora_adapter", "/metrics", "/health", "/")
@@ -84,3 +85,26 @@ def test_no_administrative_path_is_routed(routed: Namespace, method: str, path: 
     pod = routed.pods(part("model-server", "pool-new"))[0]["metadata"]["name"]
     served = json.loads(routed.page(pod, 8000, "v1/models"))
     assert "food-review-1" in {model["id"] for model in served["data"]}
+
+
+def test_no_picker_is_asked_for_a_mirrored_request(routed: Namespace) -> None:
+    """Why a rollout's plan has no mirrored share: who gets it is the gateway's own choice (docs/how-to/step-0.md)."""
+    client, count = routed.cluster.client(), 60
+    for values in ({"weights.new": 0}, {"mirror": {"backend": "new", "percent": 100}}):
+        routed.helm("upgrade", "route", CHART, "--reset-then-reuse-values", *set_json(values))
+    time.sleep(FOLLOWED_SECONDS)
+
+    def counted() -> tuple[int, int, int]:
+        picked = {pool: picks(client, routed.name, pool) for pool in POOLS}
+        return picked["pool-old"], picked["pool-new"], served(client, routed.name, "pool-new")
+
+    before = counted()
+    request = Completion("food-review", max_tokens=2, headers={"Host": routed.host})
+    answers = send(routed.cluster.gateway_url, request, Plan(count=count, workers=4))
+    assert answers.lost == 0, answers.causes()
+    assert set(answers.pool) == {f"{routed.name}/pool-old"}
+    gained = (count, 0, count)
+    wait_until(
+        lambda: tuple(now - then for now, then in zip(counted(), before, strict=True)) == gained,
+        "pool-new's servers have all mirrored requests, its endpoint picker none",
+    )
