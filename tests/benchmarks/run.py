@@ -10,6 +10,7 @@ import typer
 
 from benchmarks import (
     accelerator_hours,
+    another_prober,
     demo_phases,
     emergency,
     load_rate,
@@ -52,6 +53,7 @@ def parts(name: str, port: int) -> Mapping[str, Callable[[], Result]]:
         "load": lambda: load_rate.measure(workers=16, length=5),
         "probe": lambda: probe_clock.measure(rate=200, seconds=10),
         "workload": lambda: workload_rate.measure(requests=20_000),
+        "guidellm": lambda: another_prober.measure(rate=10, seconds=60, rounds=3),
         "accelerators": accelerator_hours.measure,
         "demo": lambda: demo_phases.measure(name, port),
         "propagation": lambda: propagation.measure(Namespace(with_pools(name, port), "default"), changes=20),
@@ -79,8 +81,9 @@ def bench(
 ) -> int:
     """Run all benchmarks and write docs/benchmarks.md, or run only some and print them.
 
-    The parts are render, load, probe, workload, accelerators, demo, propagation, emergency and scale. For all of them a
-    cluster is made, and removed at the end; alone, propagation, emergency and scale use that of --name if it is up.
+    The parts are render, load, probe, workload, guidellm, accelerators, demo, propagation, emergency and scale. For all
+    of them a cluster is made, and removed at the end; alone, propagation, emergency and scale use that of --name if it
+    is up.
     """
     chosen, every = words or [], parts(name, port)
     if unknown := sorted(set(chosen) - every.keys()):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from inferencepool_lab.builds import cache
+from inferencepool_lab.builds.pythons import python_with
 from inferencepool_rollout.evidence.decision import Action
 from inferencepool_rollout.failure import Failure
 from kit.charts import ROOT
@@ -41,13 +40,7 @@ JUDGED = "{judged: {accept: 0.05, detect: 0.3}}"
 @pytest.fixture(scope="module")
 def python() -> Path:
     """A Python with the harness, in the cache."""
-    target = cache.folder("lm-eval") / VERSION
-    with cache.made(target) as scratch:
-        if scratch:
-            subprocess.run([sys.executable, "-m", "venv", scratch], check=True)
-            install = [str(scratch / "bin/python"), "-m", "pip", "install", "--quiet", f"lm_eval=={VERSION}"]
-            subprocess.run(install, check=True)
-    return target / "bin/python"
+    return python_with("lm-eval", VERSION)
 
 
 @pytest.fixture(scope="module")

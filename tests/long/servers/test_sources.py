@@ -6,25 +6,30 @@ import re
 
 import pytest
 
-from kit.charts import CHARTS, ROOT
+from inferencepool_rollout.traffic.metric_names import SERVERS
+from kit.charts import CHARTS
 from kit.model_servers.supported import VERSIONS, Version
 from long.servers import sources
 from long.servers.rendered import SHAPES, containers, shapes
 
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
-ASKING = [CHARTS / "inferencepool/files", CHARTS / "inferencepool/templates", ROOT / "scripts/inferencepool_rollout"]
-NAMED = re.compile(r"(?:\(([a-z|]+)\)|(vllm|sglang)):([a-z_]+)")
+ASKING = [CHARTS / "inferencepool/files", CHARTS / "inferencepool/templates"]
+NAMED = re.compile(r"(?:\(([a-z|]+)\)|(vllm|sglang)):([a-z0-9_]+)")
 # What Prometheus adds to the name that a program gives a metric.
 SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}
 
 
 def asked() -> set[tuple[str, str]]:
-    """The server and the name of every series that presets, alerts, dashboard and driver ask for."""
-    texts = [
-        path.read_text() for folder in ASKING for path in folder.rglob("*") if path.suffix != ".pyc" and path.is_file()
-    ]
+    """The server and the name of every series that presets, alerts and dashboard ask for."""
+    texts = [path.read_text() for folder in ASKING for path in folder.rglob("*") if path.is_file()]
     found = [match.groups() for text in texts for match in NAMED.finditer(text)]
     return {(server, f"{server}:{name}") for several, one, name in found for server in (several or one).split("|")}
+
+
+def made(version: Version) -> set[str]:
+    """The names of the series that a version makes."""
+    metrics = sources.metrics(version.wheel).items()
+    return {f"{name}{suffix}" for name, metric in metrics for suffix in SUFFIXES[metric.kind]}
 
 
 @pytest.mark.parametrize("version", VERSIONS, ids=str)
@@ -38,13 +43,19 @@ def test_each_probe_waits_longer_than_the_handler_sleeps(version: Version) -> No
 
 
 @pytest.mark.parametrize("version", VERSIONS, ids=str)
-def test_each_series_that_is_asked_for_is_made(version: Version) -> None:
-    made = {
-        f"{name}{suffix}" for name, metric in sources.metrics(version.wheel).items() for suffix in SUFFIXES[metric.kind]
-    }
+def test_each_series_that_the_chart_asks_for_is_made(version: Version) -> None:
     wanted = {series for server, series in asked() if server == version.package.server}
     assert wanted
-    assert wanted - made == set()
+    assert wanted - made(version) == set()
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=str)
+def test_of_each_metric_that_the_driver_reads_one_name_is_made(version: Version) -> None:
+    """The driver lists the names that releases have had; one of them has to be this version's."""
+    names, there = SERVERS[version.package.server], made(version)
+    one_of = [names.requests, names.errors, names.waiting, *([each] for each in names.always)]
+    one_of += [[f"{name}_bucket" for name in latency] for latency in names.latency.values()]
+    assert [series for series in one_of if series and not there.intersection(series)] == []
 
 
 @pytest.mark.parametrize("version", VERSIONS, ids=str)
