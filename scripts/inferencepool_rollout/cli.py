@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
@@ -38,7 +38,8 @@ from inferencepool_rollout.failure import Failure, run_cli
 from inferencepool_rollout.hooks.cloud_event import signing_key
 from inferencepool_rollout.importer.run import run_import
 from inferencepool_rollout.in_cluster.job import Job
-from inferencepool_rollout.in_cluster.log_store import LogStore, kept_log
+from inferencepool_rollout.in_cluster.last_log import last_log
+from inferencepool_rollout.in_cluster.log_store import LogStore
 from inferencepool_rollout.in_cluster.manifests import IMAGE, KEEP_LOG
 from inferencepool_rollout.kube.client import ASKED_SECONDS, Client
 from inferencepool_rollout.kube.helm import Helm, program
@@ -319,8 +320,33 @@ def report(
     """Show the last rollout by its run log, of this machine or kept in the cluster: as a page, a picture, or JSON."""
     from inferencepool_rollout.report.write import write_report  # here, as it takes a second
 
-    events = read_log(log) if log else _last_log(read_plan(file), context)
+    events = read_log(log) if log else last_log(read_plan(file), Client(context))
     write_report(events, out, png=png, as_json=as_json, texts=texts)
+
+
+@app.command()
+def serve(
+    file: File,
+    context: Context = "",
+    log: Log = None,
+    listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="where the page is served")] = "127.0.0.1:8088",
+    host: Annotated[list[str] | None, typer.Option(help="a name by which a browser may ask for the page")] = None,
+) -> None:
+    """Show the rollout as a page that keeps itself up to date; with the token that is printed it can act, too."""
+    from inferencepool_rollout.live.actions import Actions  # here, as they take a second
+    from inferencepool_rollout.live.feed import Feed
+    from inferencepool_rollout.live.server import Server
+
+    tools = Tools.of(file, context)
+    folder = log or default_folder(tools.plan)
+    feed = Feed(tools.plan, tools.client.with_patience(0, ASKED_SECONDS), folder, is_told=log is not None)
+    Server(
+        listen,
+        names=host or [],
+        events=feed.events,
+        status=lambda: status(tools.plan, tools.client, tools.mover, tools.helm, tools.lease),
+        actions=Actions(file, context, log),
+    ).run(lambda line: CONSOLE.print(line, markup=False))
 
 
 @app.command()
@@ -443,21 +469,6 @@ def profile(
     except (Unwritable, OSError) as error:
         raise Failure(f"{file} cannot be changed ({error}); set capacity.perReplica.new: {each:g} by hand") from None
     CONSOLE.print(f"wrote capacity.perReplica.new: {each:g} into {file}")
-
-
-def _last_log(plan: Plan, context: str) -> list[dict[str, Any]]:
-    """The events of the last rollout: of this machine's log, or of the one in the cluster if that is newer."""
-    try:
-        kept = kept_log(Client(context).with_patience(0, ASKED_SECONDS), plan)
-    except Failure:
-        kept = []
-    try:
-        here = read_log(default_folder(plan))
-    except Failure:
-        if not kept:
-            raise
-        here = []
-    return max(here, kept, key=lambda events: events[-1]["time"] if events else 0)
 
 
 def _in_cluster(tools: Tools, image: str, *, again: bool, resume: bool, follow: bool, detach: bool) -> int:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from inferencepool_lab.builds.debian import installed
 
@@ -30,18 +32,27 @@ def show(page: Path, expression: str, width: int, scheme: Literal["light", "dark
 
     `expression` is evaluated once the page is loaded.
     """
+    with opened(page.resolve().as_uri(), width, scheme) as (tab, shown):
+        shown.value = tab.evaluate(expression)
+        tab.screenshot(path=picture, full_page=True)
+    return shown
+
+
+@contextmanager
+def opened(url: str, width: int, scheme: Literal["light", "dark"]) -> Iterator[tuple[Page, Shown]]:
+    """Open a URL at a width (CSS px); yields the tab and what comes of it, which goes on while the block runs."""
     shown = Shown()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=_program(), args=["--no-sandbox"])
-        tab = browser.new_page(viewport={"width": width, "height": HEIGHT}, color_scheme=scheme)
-        tab.on("request", lambda request: shown.requests.append(request.url))
-        tab.on("console", lambda message: shown.complaints.append(message.text))
-        tab.on("pageerror", lambda error: shown.complaints.append(str(error)))
-        tab.goto(page.resolve().as_uri(), timeout=1000 * LOAD_SECONDS)
-        shown.value = tab.evaluate(expression)
-        tab.screenshot(path=picture, full_page=True)
-        browser.close()
-    return shown
+        try:
+            tab = browser.new_page(viewport={"width": width, "height": HEIGHT}, color_scheme=scheme)
+            tab.on("request", lambda request: shown.requests.append(request.url))
+            tab.on("console", lambda message: shown.complaints.append(message.text))
+            tab.on("pageerror", lambda error: shown.complaints.append(str(error)))
+            tab.goto(url, timeout=1000 * LOAD_SECONDS)
+            yield tab, shown
+        finally:
+            browser.close()
 
 
 def _program() -> str:

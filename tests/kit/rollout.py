@@ -45,7 +45,7 @@ PATIENT = {
     "modelServer.readinessProbe.timeoutSeconds": 20,
     "modelServer.livenessProbe.timeoutSeconds": 20,
 }
-LOGGED = ("run", "quality", "profile", "promote", "rollback", "report", "finish")
+LOGGED = ("run", "quality", "profile", "promote", "rollback", "report", "finish", "serve")
 SECONDS = 240
 WIDE = {"COLUMNS": "400"}  # a terminal that is wide enough for the driver's tables
 POOLS = {  # the simulator's arguments, as some pools have them

@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live as Display
@@ -33,6 +34,8 @@ from inferencepool_rollout.progress import say
 OBSERVE_SECONDS = 1.0
 OBSERVATIONS = 3600
 """A step that waits for hours is observed less often, as each observation goes through all of its requests."""
+LOGGED_SECONDS, LOGGED = 10.0, 60
+"""The evidence is written into the log every LOGGED_SECONDS, in a long step once in a 1/LOGGED of the elapsed time."""
 SETTLE_SECONDS = 0.5
 AWAY_SECONDS = 60.0
 """For how long the API server may be away before the step is held; the probe goes on, and what it shows is judged."""
@@ -70,7 +73,7 @@ class Observation:
         findings = [asdict(finding) for finding in decision.findings]
         self.log.write(
             "verdict", percent=step.percent, action=decision.action, why=decision.why, findings=findings,
-            picks=probe.picks.counts, users={side: seen.document() for side, seen in users.seen().items()},
+            **_counted(probe, users),
         )  # fmt: skip
         lost = everything.lost
         say(f"{step.percent} %: {decision.action} after {elapsed:.0f} s, {everything.requests} requests, {lost} lost")
@@ -106,7 +109,7 @@ class Observation:
         self.log.answers(everything)
         cluster = _Cluster(self.client, self.plan, self.lease)
         watch = Watch(self.plan)
-        judged, started = step, time.monotonic()
+        judged, started, logged = step, time.monotonic(), 0.0
         with Display(console=self.console, auto_refresh=False, transient=not self.console.is_terminal) as display:
             while True:
                 in_flight, now, settled, fresh = probe.in_flight(), time.time(), probe.settled(), probe.fresh()
@@ -131,10 +134,14 @@ class Observation:
                         self.plan, step, fair.since(since), decision, probe.picks.counts, elapsed, users.seen()
                     )
                     display.update(shown, refresh=True)
-                self.log.tell(
-                    "evidence", percent=step.percent, action=decision.action, why=decision.why,
-                    findings=[asdict(finding) for finding in decision.findings],
-                )  # fmt: skip
+                evidence = {
+                    "percent": step.percent, "action": decision.action, "why": decision.why,
+                    "findings": [asdict(finding) for finding in decision.findings],
+                }  # fmt: skip
+                self.log.tell("evidence", **evidence)
+                if elapsed - logged > max(LOGGED_SECONDS, elapsed / LOGGED):
+                    logged = elapsed
+                    self.log.write("looked", **evidence, **_counted(probe, users))
                 if decision.action is not Action.WAIT:
                     return decision, everything, elapsed
                 self.stopped.wait(max(OBSERVE_SECONDS, elapsed / OBSERVATIONS))
@@ -142,6 +149,11 @@ class Observation:
     def _held(self, cluster: _Cluster) -> str:
         """Why the step is held whatever the evidence says; empty if it is not."""
         return "interrupted" if self.stopped.is_set() else cluster.reason()
+
+
+def _counted(probe: Probe, users: Users) -> dict[str, Any]:
+    """What the pools count themselves: picks, and everybody's requests."""
+    return {"picks": probe.picks.counts, "users": {side: seen.document() for side, seen in users.seen().items()}}
 
 
 class _Cluster:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -75,11 +76,16 @@ def _carried(found: dict[str, Any]) -> str:
 
 def print_status(console: Console, seen: dict[str, Any]) -> None:
     """Print a status."""
+    print_rows(console, rows(seen))
+
+
+def rows(seen: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return a status as names and sentences, for people."""
     next_percent = f"{seen['nextPercent']} %" if seen["nextPercent"] else "finish"
     needs = ", which needs an approval: rollout promote" if seen["nextNeedsApproval"] else ""
     live = ", ".join(f"{share:g} % {pool}" for pool, share in seen["live"].items())
     by_id = f"; by the id in {seen['cohort']}, where a request has one" if seen["cohort"] else ""
-    rows = [
+    return [
         ("new pool", f"{seen['percent']:g} %, next {next_percent} ({seen['next']}){needs}"),
         *([("but", seen["why"])] if seen["why"] else []),
         ("live route", f"{live}{by_id}; {'accepted' if seen['followed'] else 'not accepted yet'} by its gateways"),
@@ -95,4 +101,3 @@ def print_status(console: Console, seen: dict[str, Any]) -> None:
             for each in seen["history"][-REVISIONS:]
         ),
     ]
-    print_rows(console, rows)

@@ -23,7 +23,7 @@ POLL_SECONDS = 3.0
 GONE_SECONDS = 180.0
 """For how long a Job of an earlier rollout may take to be gone."""
 JOB_LABEL = "job-name"
-SILENT = ("answers", "preflight", "step", "rung")
+SILENT = ("answers", "looked", "preflight", "step", "rung")
 """Events that are not shown while one follows."""
 
 

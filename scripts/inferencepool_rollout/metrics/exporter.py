@@ -70,6 +70,8 @@ class Exporter:
             self._served.labels(**self._of).set(percent)
         if name == "answers":
             self._answers(event)
+        elif name == "looked":  # was told as "evidence" already
+            return
         elif name == "evidence":
             self._waiting.labels(**self._of).set(bool(event["why"]) and event["action"] == "wait")
             self._evidence(event)

@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from inferencepool_rollout.evidence.decision import Finding
 from inferencepool_rollout.report.data import METRICS, POOLS, Look, Report
 from inferencepool_rollout.report.theme import LIGHT, mood
 from inferencepool_rollout.report.words import percent
@@ -19,6 +20,8 @@ from inferencepool_rollout.traffic.quantiles import Floats
 
 Draw = Callable[[Axes], None]
 BINS = 60
+GROWN = 3
+"""Times at which an objective has to be known before a chart shows how its evidence grew."""
 HEADROOM = 1.05
 LETTER, HANDLE = 5.6, 34.0  # width in points of a legend's letter, and of the line and the gaps beside its text
 LINE, GAP = 13.0, 6.0  # height in points of a legend's line, and what is left free above it
@@ -77,6 +80,15 @@ def of_look(report: Report, look: Look) -> list[Chart]:
                 partial(_distribution, report, look, metric),
             )
             for metric in look.metrics
+        ),
+        *(
+            Chart(
+                f"evidence{number}", f"Evidence: {finding.name}",
+                f"{finding.name} as it came to be known, with its bounds: {finding.seen()} in the end.",
+                partial(_evidence, look, finding),
+            )
+            for number, finding in enumerate(look.findings, 1)
+            if len(_grown(look, finding)) >= GROWN
         ),
     ]  # fmt: skip
 
@@ -190,6 +202,40 @@ def _split(look: Look, axes: Axes) -> None:
     _band(axes, look, start, 1, "seen, with its 99.9 % band")
     axes.set_xlabel("seconds since the gateway followed")
     _percents(axes)
+    _legend(axes)
+
+
+def _grown(look: Look, finding: Finding) -> list[tuple[float, Finding]]:
+    """A finding as it was known at each time since the step began (s), where something was."""
+    known = [
+        (time - look.began, each) for time, all_of in look.evidence for each in all_of if each.name == finding.name
+    ]
+    return [(time, each) for time, each in known if math.isfinite(each.value)]
+
+
+def _evidence(look: Look, finding: Finding, axes: Axes) -> None:
+    """A finding's value and bounds by time, beside what is accepted and what must not pass."""
+    grown = _grown(look, finding)
+    times = [time for time, _ in grown]
+    limits = [limit for limit in (finding.accept, finding.detect) if math.isfinite(limit)]
+    shown = [*limits, *(each.value for _, each in grown)]
+    top = HEADROOM * max([2 * max(limits, default=0), *shown, 1e-9])
+    low, high = ([min(max(getattr(each, bound), 0), top) for _, each in grown] for bound in ("low", "high"))
+    axes.fill_between(times, low, high, color=LIGHT["new"], alpha=0.18, linewidth=0)
+    axes.plot(
+        times, [each.value for _, each in grown], color=LIGHT["new"], linewidth=1.6, label="seen, with its bounds"
+    )
+    for value, colour, label in (
+        (finding.accept, "good", "accepted up to"),
+        (finding.detect, "bad", "must not pass from"),
+    ):
+        if math.isfinite(value):
+            text = f"{label} {finding.text(value)}"
+            axes.axhline(value, color=LIGHT[colour], linewidth=1.1, linestyle="--", label=text)
+    axes.set_ylim(0, top)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: finding.text(value)))
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.set_xlabel("seconds since the step began")
     _legend(axes)
 
 

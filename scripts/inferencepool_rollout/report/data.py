@@ -32,6 +32,8 @@ NOTHING = answers_of({name: [] for name in COLUMNS})
 POINTS = 60
 SERVED = ("start", "followed", "rolled back", "end")
 """Events whose percent is what the gateway served, not what was asked for."""
+SILENT = ("answers", "looked")
+"""Events that are too many for a list of what happened."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,11 @@ class Look:
     command: str
     action: str
     why: str
+    so_far: str
+    """Why it was not decided when the log was last written; empty where that was not said."""
     findings: Sequence[Finding]
+    evidence: Sequence[tuple[float, Sequence[Finding]]]
+    """The findings as they were known at some times, the last of them in the end."""
     picks: Mapping[str, int | None]
     users: Mapping[str, Mapping[str, Any]]
     """Everybody's requests by pool, as users.Seen.document has them; empty where the plan does not ask for them."""
@@ -232,7 +238,7 @@ def report(events: Sequence[Event], texts: bool = False) -> Report:
         ended=events[-1]["time"],
         looks=list(_looks(events)),
         answers=list(answers(events, texts)),
-        lines=[Line(event["time"], event["event"], text_of(event)) for event in events if event["event"] != "answers"],
+        lines=[Line(event["time"], event["event"], text_of(event)) for event in events if event["event"] not in SILENT],
     )
 
 
@@ -278,8 +284,10 @@ def _looks(events: Sequence[Event]) -> Iterator[Look]:
         mine = list(events[start:stop])
         step, answers = mine[0], [answers_of(event) for event in mine if event["event"] == "answers"]
         of = {event["event"]: event for event in reversed(mine)}
+        looked = [event for event in mine if event["event"] == "looked"]
         verdict = of.get("verdict", {})
-        last = max((event["time"] for event in mine if event["event"] in ("step", "answers")), default=step["time"])
+        known = verdict or (looked[-1] if looked else {})
+        last = max(event["time"] for event in mine if event["event"] in ("step", *SILENT))
         moved = of.get("followed", {}).get("time", math.nan) if step["moving"] else step["time"]
         before = next((event for event in reversed(events[:start]) if event["event"] in ("preflight", "step")), step)
         yield Look(
@@ -290,13 +298,19 @@ def _looks(events: Sequence[Event]) -> Iterator[Look]:
             command=" ".join(of.get("move", {}).get("command", ())) if step["moving"] else "",
             action=verdict.get("action", UNJUDGED),
             why=verdict.get("why", "the driver was stopped before the step was judged"),
-            findings=[Finding.read(each) for each in verdict.get("findings", ())],
-            picks=verdict.get("picks", {}),
-            users=verdict.get("users", {}),
+            so_far=known.get("why", ""),
+            findings=_findings(known),
+            evidence=[(event["time"], _findings(event)) for event in (*looked, *([verdict] if verdict else ()))],
+            picks=known.get("picks", {}),
+            users=known.get("users", {}),
             checks=before.get("checks", ()),
             capacity=of.get("capacity", {}).get("capacity"),
             seen=joined(*answers) if answers else NOTHING,
         )
+
+
+def _findings(event: Event) -> list[Finding]:
+    return [Finding.read(each) for each in event.get("findings", ())]
 
 
 def _percentile(values: Floats, mark: float) -> float:
