@@ -48,6 +48,10 @@ NO_DEPENDENCY = {  # pins that no update may touch, each with its reason
     "tests/kit/model_servers/versions.toml": "supported versions, which stay in the list",
     "scripts/inferencepool_rollout/in_cluster/manifests.py": "this project's own version",
 }
+FOR_A_PLATFORM = "scripts/builds/images/vllm-cpu/requirements.lock"
+"""The lock file with --python-platform, which Renovate does not know. It reads the pins of its requirements.in."""
+OPTIONS = {"--universal", "--generate-hashes", "--python-version=", "--group=", "--constraint=", "--output-file="}
+"""Of `uv pip compile`, those that Renovate knows: lib/modules/manager/pip-compile/common.ts of version 44."""
 READ_IN_TESTS = ("package",)
 """Pins that are dependencies wherever they stand."""
 
@@ -131,11 +135,15 @@ def test_every_pinned_version_is_read(covered: set[tuple[str, int]]) -> None:
     assert [pin for pin in found if (pin.file, pin.line) not in covered and not built_in(pin)] == []
 
 
-def test_every_lock_file_is_read() -> None:
+def test_every_lock_file_is_read_and_says_the_command_that_renovate_repeats() -> None:
+    """Renovate runs the command of a lock file's second line, if it knows all options and each has its value by `=`."""
     locks = [str(path.relative_to(ROOT)) for folder in FOLDERS for path in (ROOT / folder).rglob("*.lock")]
     patterns = CONFIG["pip-compile"]["managerFilePatterns"]
-    assert [lock for lock in ["requirements.lock", *locks] if not reads(patterns, lock)] == []
-    assert [lock for lock in locks if "uv pip compile" not in (ROOT / lock).read_text().splitlines()[1]] == []
+    assert [lock for lock in ["requirements.lock", *locks] if not reads(patterns, lock)] == [FOR_A_PLATFORM]
+    for lock in {"requirements.lock", *locks} - {FOR_A_PLATFORM}:
+        command = (ROOT / lock).read_text().splitlines()[1].removeprefix("#    ").split()
+        assert command[:3] == ["uv", "pip", "compile"]
+        assert {word.partition("=")[0] + "=" * ("=" in word) for word in command if word[0] == "-"} <= OPTIONS, lock
 
 
 @pytest.mark.parametrize("manager", CUSTOM, ids=lambda manager: manager["description"])
