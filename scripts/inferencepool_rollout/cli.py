@@ -69,12 +69,34 @@ PATIENCE_SECONDS = 30.0
 OTHERS_SECONDS = 60.0
 """For how long a rollback waits for the end of a running driver, after it has taken the weight back once."""
 
+HELP = """\
+Replace one pool by another behind a route, step by step, with proof, and take it back at any moment.
+
+All commands read a plan: the route, the pools, the steps, and what the new pool has to keep.
+`rollout COMMAND --help` says more of each.
+"""
+EXAMPLES = (
+    ("rollout plan -f plan.yaml", "check the plan and show its steps"),
+    ("rollout preflight -f plan.yaml", "check the cluster; nothing is changed"),
+    ("rollout run -f plan.yaml", "move the weight, and take it back if the new pool is worse"),
+    ("rollout status -f plan.yaml", "show where it stands, from another terminal"),
+    ("rollout rollback -f plan.yaml", "give the old pool all requests, at any moment"),
+    ("rollout finish -f plan.yaml", "delete the old pool"),
+)
+"""What one types in a rollout, in this order."""
 app = typer.Typer(
-    help="Replace one pool by another behind a route, step by step, with proof, and take it back at any moment. "
-    f"Exits with {', '.join(f'{code.value} {code.name.lower()}' for code in ExitCode)}.",
+    help=HELP,
+    epilog="\n\n".join(
+        [
+            "A rollout, in order:",
+            *(f"- `{command}`: {what}" for command, what in EXAMPLES),
+            "Exit codes:",
+            *(f"- {code.value} {code.name.lower()}: {code.meaning}" for code in ExitCode),
+        ]
+    ),
+    rich_markup_mode="markdown",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
 File = Annotated[Path, typer.Option("--file", "-f", help="the plan; values/plans/ has some to start from")]
 Context = Annotated[str, typer.Option(help="context of the kubeconfig")]

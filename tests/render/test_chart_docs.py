@@ -23,7 +23,7 @@ def remade(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("file", ["README.md", "values.schema.json"])
+@pytest.mark.parametrize("file", ["README.md", "values.schema.json", "files/defaults.txt"])
 def test_a_file_that_repeats_the_values_is_fresh(remade: Path, name: str, file: str) -> None:
     assert (remade / name / file).read_text() == (CHARTS / name / file).read_text()
 

@@ -9,7 +9,8 @@ import yamale
 import yaml
 
 from inferencepool_lab.publish.changes import ANNOTATION, annotated, newest
-from kit.charts import CHARTS, NAMES
+from inferencepool_lab.publish.sbom import images_of
+from kit.charts import CHARTS, NAMES, ROOT
 
 SCHEMA = Path(__file__).with_name("chart-schema.yaml")
 CHANGELOG = """# Changelog
@@ -55,3 +56,27 @@ def test_a_chart_describes_itself(chart: str) -> None:
     data = yamale.make_data(CHARTS / chart / "Chart.yaml")
     yamale.validate(yamale.make_schema(SCHEMA), data)
     assert data[0][0]["name"] == chart
+
+
+def annotation(chart: str, name: str) -> list[dict[str, str]]:
+    """An annotation of Chart.yaml that holds a list; none if there is no such annotation."""
+    said = yaml.safe_load((CHARTS / chart / "Chart.yaml").read_text())["annotations"]
+    return list(yaml.safe_load(said.get(f"artifacthub.io/{name}", "[]")))
+
+
+@pytest.mark.parametrize("chart", NAMES)
+def test_artifact_hub_is_told_the_images_that_the_chart_runs_by_default(chart: str) -> None:
+    assert sorted(each["image"] for each in annotation(chart, "images")) == images_of(CHARTS / chart)
+
+
+@pytest.mark.parametrize("chart", NAMES)
+def test_artifact_hub_is_told_a_screenshot_that_is_in_the_repository(chart: str) -> None:
+    shots = annotation(chart, "screenshots")
+    assert shots
+    assert [shot["url"] for shot in shots if not (ROOT / shot["url"].partition("/main/")[2]).is_file()] == []
+
+
+def test_artifact_hub_ignores_release_candidates_of_every_chart() -> None:
+    ignored = yaml.safe_load((CHARTS / "artifacthub-repo.yml").read_text())["ignore"]
+    assert sorted(each["name"] for each in ignored) == sorted(NAMES)
+    assert all(each["version"] in "0.2.0-rc.1" and each["version"] not in "0.2.0" for each in ignored)

@@ -33,7 +33,7 @@ def block(page: str, key: str) -> Any:
 
 
 def test_help_names_every_exit_code() -> None:
-    assert all(f"{code.value} {code.name.lower()}" in GROUP.help for code in ExitCode)
+    assert all(f"{code.value} {code.name.lower()}" in GROUP.epilog for code in ExitCode)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,13 +1,12 @@
-"""A key with nothing after it takes a default away, and is refused by its name before anything misses it."""
+"""A value that has a default is there, or is refused by its name with the way out before any template misses it."""
 
 from __future__ import annotations
 
-import copy
 import json
-from collections.abc import Iterator
+import shutil
+from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 import yaml
 
@@ -15,32 +14,30 @@ from kit.charts import CHARTS, NAMES, RenderError, render
 from kit.values_schema import Schema, resolved
 
 
-def defaulted(values: Any, node: Schema, schema: Schema, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def defaulted(values: Any, node: Schema, schema: Schema, path: str = "") -> list[str]:
     """The path of every value of the chart's own that has a default, and of every group of them."""
+    found = []
     for key, child in resolved(node, schema).get("properties", {}).items():
         if isinstance(values, dict) and values.get(key) is not None:
-            yield (*path, key)
-            yield from defaulted(values[key], child, schema, (*path, key))
+            found += [f"{path}{key}", *defaulted(values[key], child, schema, f"{path}{key}.")]
+    return found
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_value_that_has_a_default_can_be_empty(name: str) -> None:
+@pytest.mark.parametrize("helm", ["helm3", "helm4"])
+def test_every_default_that_is_missing_is_named_with_the_way_out(name: str, helm: str, tmp_path: Path) -> None:
+    """The chart without its defaults is what `helm upgrade --reuse-values` makes of it, which brings no new ones."""
     schema = json.loads((CHARTS / name / "values.schema.json").read_text())
-    defaults = yaml.safe_load((CHARTS / name / "values.yaml").read_text())
-    paths = list(defaulted(defaults, schema, schema))
-    assert len(paths) > len(defaults)
-    validator, taken = jsonschema.Draft7Validator(schema), []
-    for *above, key in paths:
-        values = copy.deepcopy(defaults)
-        group = values
-        for each in above:
-            group = group[each]
-        del group[key]
-        taken += [(*above, key)] if validator.is_valid(values) else []
-    assert taken == []
+    paths = defaulted(yaml.safe_load((CHARTS / name / "values.yaml").read_text()), schema, schema)
+    chart = shutil.copytree(CHARTS / name, tmp_path / name)
+    (chart / "values.yaml").write_text("{}\n")
+    with pytest.raises(RenderError, match="values are missing: .*; write --reset-then-reuse-values") as refused:
+        render(str(chart), "pool-new", helm=helm)
+    named = str(refused.value).partition("values are missing: ")[2].partition(";")[0].split(", ")
+    assert sorted(named) == sorted(paths)
 
 
 @pytest.mark.parametrize("helm", ["helm3", "helm4"])
-def test_helm_names_the_value_that_is_empty(helm: str) -> None:
-    with pytest.raises(RenderError, match="/modelServer/drain.*preStopSeconds"):
+def test_a_value_that_is_null_is_named(helm: str) -> None:
+    with pytest.raises(RenderError, match=r"values are missing: modelServer.drain.preStopSeconds; .* set to null"):
         render("inferencepool", "pool-new", {"modelServer": {"drain": {"preStopSeconds": None}}}, helm=helm)

@@ -200,5 +200,5 @@ def test_a_workflow_runs_what_is_in_the_repository(workflow: Path) -> None:
     jobs = yaml.safe_load(workflow.read_text())["jobs"]
     words = [word for job in jobs.values() for step in job["steps"] for word in step.get("run", "").split()]
     scripts = [word for word in words if word.startswith(("./scripts/", ".ci/"))]
-    assert ".ci/run" in scripts
+    assert scripts
     assert [word for word in scripts if not os.access(ROOT / word, os.X_OK)] == []

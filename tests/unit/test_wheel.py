@@ -20,7 +20,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from inferencepool_lab.builds.found import wheel as unpacked
-from inferencepool_rollout.cli import app
+from inferencepool_lab.builds.tools import tool
+from inferencepool_rollout.cli import EXAMPLES, app
+from inferencepool_rollout.exit_codes import ExitCode
 from kit.charts import ROOT
 from unit.rollout.recorded_cluster import answering
 
@@ -112,6 +114,36 @@ def test_every_command_says_how_it_is_used(installed: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     verbs = [command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands]
     assert re.findall(r"Usage: (\w+)", done.stdout) == verbs
+
+
+def test_the_help_alone_tells_a_rollout_in_its_order_and_every_exit_code(installed: Path) -> None:
+    said = " ".join(run(installed, "rollout", "--help", COLUMNS="200").stdout.split())
+    places = [said.index(command) for command, _ in EXAMPLES]
+    assert places == sorted(places)
+    for code in ExitCode:
+        assert f"{code.value} {code.name.lower()}: {code.meaning.replace('`', '')}" in said
+
+
+@pytest.mark.parametrize(("typed", "offered"), [("rollout pre", ["preflight"]), ("rollout run --gito", ["--gitops"])])
+def test_bash_completes_commands_and_options(installed: Path, typed: str, offered: list[str]) -> None:
+    """As bash does: it runs the function that completion installs, with the words that stand there."""
+    script = run(installed, "rollout", _ROLLOUT_COMPLETE="source_bash").stdout
+    words = typed.split()
+    asked = f"COMP_WORDS=({typed}); COMP_CWORD={len(words) - 1}; _rollout_completion rollout; echo ${{COMPREPLY[@]}}"
+    done = subprocess.run(
+        ["bash", "-c", f"{script}\n{asked}"],
+        env={"PATH": f"{installed}:{os.environ['PATH']}"}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.split() == offered, done.stderr
+
+
+def test_kubectl_runs_it_as_a_plugin(installed: Path) -> None:
+    kubectl = tool("kubectl")
+    done = subprocess.run(
+        [kubectl, "rollout-inference", "--version"],
+        env={"PATH": f"{installed}:{kubectl.parent}"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, run(installed, "rollout", "--version").stdout), done.stderr
 
 
 def test_without_helm_a_command_ends_with_one_line_that_says_what_to_install(installed: Path, tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
-"""Make of each chart's values.yaml what repeats it: README.md and values.schema.json.
+"""Make of each chart's values.yaml what repeats it: README.md, values.schema.json and files/defaults.txt.
 
 A comment `# @schema` above a value says in JSON Schema (YAML, without the outer braces) what it may be, where that is
 more than the type of its default. In an `enum` a folder, as `files/plugins`, stands for the presets in it. Shapes that
-are long or shared are definitions in values.schema.yaml. A value with a default has to be there: a user's null, or a
-key with nothing after it, takes the default away.
+are long or shared are definitions in values.schema.yaml.
+
+files/defaults.txt holds the path of each value with a default, one a line. The charts refuse an upgrade in which one of
+them is missing (templates/checks/_missing.tpl). The schema does not: its message could not name the way.
 
 The syntax is this project's own, since no registry that the harness reaches has dadav/helm-schema or
 losisin/helm-values-schema-json (Go module proxy, PyPI, npm). What follows `# @schema` is JSON Schema, as theirs is.
@@ -32,6 +34,7 @@ LARGEST = 2**31 - 1
 """Of the integers of Kubernetes' objects: the API server refuses larger ones."""
 ALLOWED = "# @schema "
 FOLDER = "files/"
+DEFAULTS = "files/defaults.txt"
 TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array", dict: "object"}
 TYPED = {"$ref", "type", "enum", "anyOf"}
 """Keywords that say of what type a value is."""
@@ -54,12 +57,16 @@ class Comment:
 
 
 def main(charts: Path = CHARTS) -> int:
-    """Write both files of every chart in a folder."""
+    """Write the files of every chart in a folder."""
     run([tool("helm-docs"), "--chart-search-root", charts])
     for values in charts.glob("*/values.yaml"):
+        text = values.read_text()
         rest = yaml.safe_load(values.with_name("values.schema.yaml").read_text())
-        made = with_presets(schema(f"Values of charts/{values.parent.name}", values.read_text(), rest), values.parent)
+        made = with_presets(schema(f"Values of charts/{values.parent.name}", text, rest), values.parent)
         values.with_name("values.schema.json").write_text(json.dumps(bounded(made), indent=2) + "\n")
+        (values.parent / DEFAULTS).write_text(
+            "".join(f"{path}\n" for path in defaults(yaml.safe_load(text), made, made))
+        )
     return 0
 
 
@@ -76,7 +83,6 @@ def schema(title: str, values: str, rest: Node) -> Node:
             group = {
                 "type": "object",
                 "additionalProperties": False,
-                "required": [name for name, child in value.items() if child is not None],
                 "properties": {name: node(child, (*path, name)) for name, child in value.items()},
             }
             return {**group, **comment.allowed}
@@ -87,6 +93,15 @@ def schema(title: str, values: str, rest: Node) -> Node:
     made = node(yaml.safe_load(values), ())
     head = {"$schema": "http://json-schema.org/draft-07/schema#", "title": title}
     return {**head, **made, **rest, "properties": {**made["properties"], **rest.get("properties", {})}}
+
+
+def defaults(values: Any, node: Node, schema: Node) -> Iterator[str]:
+    """Yield the dotted path of each of the values that has a default, and of each group, in the schema of a chart."""
+    found = schema["definitions"][node["$ref"].rpartition("/")[2]] if "$ref" in node else node
+    for name, child in found.get("properties", {}).items():
+        if isinstance(values, dict) and values.get(name) is not None:
+            yield name
+            yield from (f"{name}.{path}" for path in defaults(values[name], child, schema))
 
 
 def bounded(node: Any) -> Any:

@@ -304,15 +304,23 @@ def test_what_no_node_has_is_refused(values: dict[str, Any], told: str) -> None:
 def test_dynamic_resources_are_claimed_instead_of_a_resource_and_labels() -> None:
     manifests = pool({"preset": "nvidia-h100-80gb", "count": 2, "dra": {"enabled": True}})
     spec = pod_spec(manifests)
-    request = only(manifests, "ResourceClaimTemplate")["spec"]["spec"]["devices"]["requests"][0]
+    template = only(manifests, "ResourceClaimTemplate")
+    request = template["spec"]["spec"]["devices"]["requests"][0]
     assert (request["exactly"]["deviceClassName"], request["exactly"]["count"]) == ("gpu.nvidia.com", 2)
     assert "NVIDIA H100 80GB HBM3" in request["exactly"]["selectors"][0]["cel"]["expression"]
     assert spec["resourceClaims"] == [
-        {"name": "accelerator", "resourceClaimTemplateName": "pool-new-accelerator"},
+        {"name": "accelerator", "resourceClaimTemplateName": template["metadata"]["name"]},
     ]
     assert spec["containers"][0]["resources"]["claims"] == [{"name": "accelerator"}]
     assert "limits" not in spec["containers"][0]["resources"]
     assert not {"nodeSelector", "affinity"} & spec.keys()
+
+
+@pytest.mark.parametrize("change", [{"count": 4}, {"preset": "nvidia-l4"}, {"dra": {"enabled": True, "selector": "a"}}])
+def test_another_claim_is_another_template_since_none_can_be_changed(change: dict[str, Any]) -> None:
+    values = {"preset": "nvidia-h100-80gb", "count": 2, "dra": {"enabled": True}}
+    names = [only(pool(each), "ResourceClaimTemplate")["metadata"]["name"] for each in (values, {**values, **change})]
+    assert len(set(names)) == 2
 
 
 def test_dynamic_resources_need_a_kubernetes_that_has_them() -> None:

@@ -101,7 +101,7 @@ def test_an_idle_backend_is_kept_at_weight_0_when_asked(percent: int) -> None:
         (["--set", "weights.new=10.5", "--skip-schema-validation"], "not a whole percent from 0 to 100"),
         (["--set", "weights.nwe=10"], "the backends are new, old"),
         (["--set", "weights.old=10"], "takes what the others leave; set their weights instead"),
-        (["--set", "backends=null"], "missing property 'backends'"),
+        (["--set", "backends=null"], "values are missing: backends;"),
         (["--set-json", "backends=[]"], "minItems: got 0, want 1"),
         (["--set", "weights=10"], "want object"),
     ],

@@ -25,7 +25,6 @@ def test_the_schema_is_a_schema(schema: Schema) -> None:
 
 def test_the_schema_has_the_keys_of_the_values_and_no_other(schema: Schema, defaults: dict[str, Any]) -> None:
     assert set(schema["properties"]) - {"global"} == set(defaults)
-    assert set(schema["required"]) == set(defaults)
     for key in ("guards", "referenceGrants"):
         assert set(schema["properties"][key]["properties"]) == set(defaults[key])
 

@@ -133,6 +133,13 @@
 {{- merge (pick .Values.accelerator.dra "deviceClass" "selector") $preset | toJson }}
 {{- end }}
 
+{{- /* The name of the ResourceClaimTemplate. The API server refuses to change one, so the name ends with a hash of what
+       it claims: another claim is another template, and Helm deletes the old one. */}}
+{{- define "inferencepool.claimTemplate" -}}
+{{- $claim := printf "%s of %v" (include "inferencepool.acceleratorClaim" .) .Values.accelerator.count }}
+{{- printf "%s-accelerator-%s" .Release.Name (sha256sum $claim | trunc 8) }}
+{{- end }}
+
 {{- /* Devices that a server sees in a pod, or in all pods of a group: accelerator.count and leaderWorkerSet times the
        cores of one accelerator. */}}
 {{- define "inferencepool.devices" -}}

@@ -32,7 +32,7 @@ spec:
   {{- if .Values.accelerator.dra.enabled }}
   resourceClaims:
     - name: accelerator
-      resourceClaimTemplateName: {{ .Release.Name }}-accelerator
+      resourceClaimTemplateName: {{ include "inferencepool.claimTemplate" . | quote }}
   {{- end }}
   {{- include "inferencepool.placement" . | nindent 2 }}
   volumes:
